@@ -1,0 +1,1 @@
+//! The browser side of Tidemark: IndexedDB pages, fetch, the JavaScript API.

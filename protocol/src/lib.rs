@@ -1,0 +1,1 @@
+//! The words of the Tidemark sync protocol, version 1.
