@@ -1,1 +1,36 @@
-//! The words of the Tidemark sync protocol, version 1.
+//! The words of the Tidemark sync protocol, version 1: what a device and the server say to
+//! each other, as `docs/protocol.md` states it.
+//!
+//! Every type here is a promise: it is what goes over the wire. Nothing in this crate decides,
+//! stores or sends anything; `engine` gives the words their meaning.
+#![no_std]
+#![forbid(unsafe_code)]
+
+extern crate alloc;
+
+mod finish;
+mod id;
+mod limits;
+mod open;
+mod problem;
+mod pull;
+mod push;
+mod record;
+mod session;
+mod time;
+
+pub use finish::{CancelAnswer, CancelRequest, FinishAnswer, FinishRequest};
+pub use id::{DeviceId, IdError, Key, LocalId, SessionId};
+pub use limits::Limits;
+pub use open::{
+    ConflictSummary, DeviceDescription, Direction, Mode, OpenAnswer, OpenRequest, Previous,
+};
+pub use problem::{Code, Problem};
+pub use pull::{Ack, PullAnswer, PullRequest};
+pub use push::{PushAnswer, PushOutcome, PushRequest, PushSummary, Rejection};
+pub use record::{DEFAULT_ENTITY, DeviceRecord, ServerRecord};
+pub use session::Ridden;
+pub use time::{Checkin, Timestamp, TimestampError};
+
+/// The protocol version spoken here; an open that names another is answered 426 `protocol`.
+pub const PROTOCOL_VERSION: u32 = 1;
