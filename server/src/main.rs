@@ -1,2 +1,5 @@
 //! The `tidemark` binary.
-fn main() {}
+
+fn main() -> std::process::ExitCode {
+    tidemark_server::run()
+}

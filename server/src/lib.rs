@@ -1,0 +1,7 @@
+//! The Tidemark sync server: http -> session -> store, one direction. The `tidemark` binary is
+//! [`run`] and nothing else.
+
+/// What `tidemark` does with its command line; the code that the process ends with.
+pub fn run() -> std::process::ExitCode {
+    std::process::ExitCode::SUCCESS
+}
