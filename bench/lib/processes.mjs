@@ -38,10 +38,11 @@ const TYPES = {
 /** Serves a built folder on loopback. */
 export async function serveFolder(folder) {
   const server = createServer(async (request, response) => {
-    const path = normalize(new URL(request.url, 'http://x').pathname).replace(/^\/+/, '');
+    const asked = normalize(new URL(request.url, 'http://x').pathname).replace(/^\/+/, '');
+    const path = asked || 'index.html';
     try {
-      const body = await readFile(join(folder, path || 'index.html'));
-      response.writeHead(200, { 'content-type': TYPES[extname(path || '.html')] ?? 'text/plain' });
+      const body = await readFile(join(folder, path));
+      response.writeHead(200, { 'content-type': TYPES[extname(path)] ?? 'text/plain' });
       response.end(body);
     } catch {
       response.writeHead(404).end();

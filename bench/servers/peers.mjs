@@ -37,7 +37,21 @@ if (kind === 'pouchdb') {
   const server = app.listen(0, '127.0.0.1', () => announce(server.address().port));
 } else if (kind === 'yjs') {
   const { Server } = await import('@hocuspocus/server');
-  const server = new Server({ port: 0, address: '127.0.0.1', quiet: true, debounce: 0 });
+  const { applyUpdate, encodeStateAsUpdate } = await import('yjs');
+  // Hocuspocus unloads a document with its last connection; this keeps it, still in memory.
+  const kept = new Map();
+  const server = new Server({
+    port: 0,
+    address: '127.0.0.1',
+    quiet: true,
+    debounce: 0,
+    async onLoadDocument({ document, documentName }) {
+      if (kept.has(documentName)) applyUpdate(document, kept.get(documentName));
+    },
+    async onStoreDocument({ document, documentName }) {
+      kept.set(documentName, encodeStateAsUpdate(document));
+    },
+  });
   await server.listen();
   announce(server.address.port);
 } else {
