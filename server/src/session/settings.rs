@@ -1,0 +1,49 @@
+//! What an operator can set about sessions, and where the server's time comes from.
+
+use std::time::{Duration, SystemTime};
+
+use tidemark_protocol::Limits;
+
+/// The bounds and thresholds that sessions keep to.
+#[derive(Clone, Copy, Debug)]
+pub struct Settings {
+    /// What one call may carry.
+    pub limits: Limits,
+    /// How long a session lives after its last call.
+    pub session_expiry: Duration,
+    /// A push that deletes fewer records than this is never held by the airbag.
+    pub airbag_deletes_min: u64,
+    /// A push that deletes at most so many per cent of the live records is never held.
+    pub airbag_percent_max: u64,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            limits: Limits::default(),
+            session_expiry: Duration::from_secs(600),
+            airbag_deletes_min: 20,
+            airbag_percent_max: 20,
+        }
+    }
+}
+
+/// The server's own clock. It may jump, either way: checkins stay in order all the same.
+pub trait Clock: Send + Sync + 'static {
+    /// Microseconds since 1970.
+    fn now_micros(&self) -> i64;
+}
+
+/// The machine's clock.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct SystemClock;
+
+impl Clock for SystemClock {
+    fn now_micros(&self) -> i64 {
+        SystemTime::now()
+            .duration_since(SystemTime::UNIX_EPOCH)
+            .ok()
+            .and_then(|since| i64::try_from(since.as_micros()).ok())
+            .unwrap_or(0)
+    }
+}

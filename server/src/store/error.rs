@@ -1,0 +1,31 @@
+//! What can go wrong with a store; the one mapping from the database driver's errors.
+
+/// A store call failed. None of this is shown to devices: it is for the log.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The database URL names no back-end that is built in.
+    #[error("cannot open the database {0:?}: use sqlite:PATH or sqlite::memory:")]
+    Scheme(String),
+    /// The database could not be opened.
+    #[error("cannot open the database {path:?}: {source}")]
+    Open {
+        /// As given.
+        path: String,
+        /// Why.
+        source: sqlx::Error,
+    },
+    /// Its tables could not be brought up to date.
+    #[error("cannot bring the database's tables up to date: {0}")]
+    Migrate(#[from] sqlx::migrate::MigrateError),
+    /// A statement failed.
+    #[error("the database failed: {0}")]
+    Database(#[from] sqlx::Error),
+    /// A row holds what this program never wrote.
+    #[error("the database holds a {what} that cannot be read: {detail}")]
+    Corrupt {
+        /// What was read.
+        what: &'static str,
+        /// Why it is wrong.
+        detail: String,
+    },
+}

@@ -1,0 +1,41 @@
+//! Where the truth is kept: the contract of every back-end. SQL lives in the back-ends only.
+
+mod error;
+mod sqlite;
+
+pub use error::StoreError;
+
+/// An open database. Clones share it.
+#[derive(Clone)]
+pub struct Store {
+    backend: sqlite::Sqlite,
+}
+
+impl Store {
+    /// Opens a database, makes it if it is missing, and brings its tables up to date:
+    /// `sqlite:PATH` or `sqlite::memory:`.
+    ///
+    /// # Errors
+    /// An unknown scheme, or a database that cannot be opened.
+    pub async fn connect(url: &str) -> Result<Self, StoreError> {
+        let Some(path) = url.strip_prefix("sqlite:") else {
+            return Err(StoreError::Scheme(url.to_owned()));
+        };
+        Ok(Self {
+            backend: sqlite::Sqlite::connect(path).await?,
+        })
+    }
+
+    /// Whether the database answers.
+    ///
+    /// # Errors
+    /// It does not.
+    pub async fn ready(&self) -> Result<(), StoreError> {
+        self.backend.ready().await
+    }
+
+    /// Waits for what runs, then closes.
+    pub async fn close(&self) {
+        self.backend.close().await;
+    }
+}
