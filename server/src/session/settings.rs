@@ -21,7 +21,7 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             limits: Limits::default(),
-            session_expiry: Duration::from_secs(600),
+            session_expiry: Duration::from_mins(10),
             airbag_deletes_min: 20,
             airbag_percent_max: 20,
         }
