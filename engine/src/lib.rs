@@ -14,3 +14,4 @@ pub mod client;
 pub mod fingerprint;
 pub mod json;
 pub mod key;
+pub mod store;
