@@ -1,0 +1,78 @@
+//! Documents that must move with the code: the rules with their tests.
+
+use std::collections::BTreeSet;
+
+use regex::Regex;
+
+use crate::source::{File, assert_none, files};
+
+#[test]
+fn every_rule_has_a_test_and_every_test_its_rule() {
+    let files = files();
+    let row = Regex::new(r"(?m)^\|\s*([PTSD]-\d{1,2}[a-z]?)\s*\|").expect("a regex");
+    let name = Regex::new(r"\b([PTSD]-\d{1,2}[a-z]?)\b").expect("a regex");
+    let names = |pattern: &Regex, text: &str| -> BTreeSet<String> {
+        pattern
+            .captures_iter(text)
+            .map(|found| found[1].to_owned())
+            .collect()
+    };
+
+    let rows: Vec<_> = row
+        .captures_iter(text_of(&files, "docs/rules.md"))
+        .map(|row| row[1].to_owned())
+        .collect();
+    let rules: BTreeSet<_> = rows.iter().cloned().collect();
+    assert!(
+        !rules.is_empty(),
+        "docs/rules.md has no rows that start with a rule's ID"
+    );
+    assert_eq!(rows.len(), rules.len(), "docs/rules.md has an ID twice");
+
+    let mut tested = BTreeSet::new();
+    let mut found = Vec::new();
+    for file in files.iter().filter(|file| file.is_code()) {
+        for id in names(&name, file.tests()) {
+            if !rules.contains(&id) {
+                found.push(format!(
+                    "{} names {id}, which docs/rules.md does not have",
+                    file.path
+                ));
+            }
+            tested.insert(id);
+        }
+    }
+    found.extend(
+        rules
+            .difference(&tested)
+            .map(|id| format!("no test names {id}")),
+    );
+    assert_none(
+        &found,
+        "docs/rules.md and the tests must name the same rules:",
+    );
+}
+
+#[test]
+fn links_between_documents_lead_somewhere() {
+    let files = files();
+    let link = Regex::new(r"\]\(([^)#\s]+)(#[^)]*)?\)").expect("a regex");
+    let mut found = Vec::new();
+    for file in files.iter().filter(|file| file.has_extension(&["md"])) {
+        let folder = file.path.rsplit_once('/').map_or("", |(folder, _)| folder);
+        for target in link
+            .captures_iter(&file.text)
+            .map(|link| link[1].to_owned())
+        {
+            if !target.contains(':') && !crate::source::root().join(folder).join(&target).exists() {
+                found.push(format!("{} links to {target}", file.path));
+            }
+        }
+    }
+    assert_none(&found, "These links lead nowhere:");
+}
+
+fn text_of<'a>(files: &'a [File], path: &str) -> &'a str {
+    let file = files.iter().find(|file| file.path == path);
+    &file.unwrap_or_else(|| panic!("{path} is missing")).text
+}

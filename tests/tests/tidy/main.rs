@@ -1,0 +1,7 @@
+//! The walls of the house, read from its files: which way dependencies point, what may be named
+//! where, and that documents and code say the same. Builds nothing and runs nothing.
+
+mod documents;
+mod files;
+mod source;
+mod walls;
