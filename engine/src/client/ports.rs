@@ -7,10 +7,17 @@
 use alloc::string::String;
 use core::future::Future;
 
+use crate::store::Pages;
+
 /// Everything outside, as one type.
 pub trait Environment: 'static {
+    /// Where pages lie.
+    type Pages: Pages;
     /// The way to the server.
     type Transport: Transport;
+
+    /// The pages of this local database.
+    fn pages(&self) -> &Self::Pages;
 
     /// The way to the server; where there is none yet, its calls answer
     /// [`TransportError::NotConnected`].
