@@ -1,0 +1,270 @@
+//! The engine's port on IndexedDB: three calls, each one transaction.
+
+use std::{cell::Cell, rc::Rc};
+
+use idb::{Event as _, ObjectStore, Query, Request as _, event::GetStoreRequestEvent};
+use js_sys::{Object, Reflect, Uint8Array};
+use tidemark_engine::store::{Commit, Committed, PageId, Pages, PagesError, Revision, RootRecord};
+use wasm_bindgen::{JsCast, JsValue};
+use web_sys::IdbTransactionMode;
+
+use super::{
+    Durability, PAGES, ROOT, ROOT_KEY,
+    failure::{self, Failure},
+    handle::Handle,
+    open,
+    transaction::{End, Running},
+};
+use crate::signal::Signalled;
+
+/// Pages in an IndexedDB database. A clone is the same handle.
+#[derive(Clone)]
+pub struct IndexedDbPages(Rc<Inner>);
+
+struct Inner {
+    handle: Handle,
+    durability: Durability,
+    on_commit: Box<dyn Fn(Revision)>,
+}
+
+impl IndexedDbPages {
+    /// Opens the database, making it where there is none. `on_commit` is called after each
+    /// commit that is done, before the answer is seen.
+    ///
+    /// # Errors
+    ///
+    /// `PrivateMode` where the browser keeps no data, `Blocked` while another tab holds an old
+    /// version, `Quota`, or whatever else the browser says.
+    pub async fn open(
+        name: &str,
+        durability: Durability,
+        on_commit: Box<dyn Fn(Revision)>,
+    ) -> Result<Self, PagesError> {
+        let handle = Handle::open(name).await?;
+        Ok(Self(Rc::new(Inner {
+            handle,
+            durability,
+            on_commit,
+        })))
+    }
+
+    /// Closes the handle for good: every later call answers `Closed`.
+    pub fn close(&self) {
+        self.0.handle.close();
+    }
+
+    /// Deletes the database of this name, whoever has it open.
+    ///
+    /// # Errors
+    ///
+    /// `Blocked` where another tab does not let go of it.
+    pub async fn delete(name: &str) -> Result<(), PagesError> {
+        open::delete(name).await
+    }
+}
+
+impl Inner {
+    fn begin(&self, mode: IdbTransactionMode) -> Result<(Running, Signalled<End>), Failure> {
+        Ok(Running::watch(self.handle.begin(mode, self.durability)?))
+    }
+
+    async fn root(&self) -> Result<Option<RootRecord>, Failure> {
+        let (running, end) = self.begin(IdbTransactionMode::Readonly)?;
+        let found = get_last(&running, ROOT, [JsValue::from_str(ROOT_KEY)], end).await?;
+        Ok(found.first().and_then(root_record))
+    }
+
+    async fn read(&self, ids: &[PageId]) -> Result<Vec<Option<Rc<[u8]>>>, Failure> {
+        let (running, end) = self.begin(IdbTransactionMode::Readonly)?;
+        let found = get_last(&running, PAGES, ids.iter().map(key), end).await?;
+        Ok(found.iter().map(page).collect())
+    }
+
+    /// Issues every request of the commit at once. The first one fetches the root, and its
+    /// callback lets the others stand or takes them back: nothing is awaited in between.
+    async fn commit(&self, commit: &Commit) -> Result<Committed, Failure> {
+        let (running, end) = self.begin(IdbTransactionMode::Readwrite)?;
+        let roots = store(&running, ROOT)?;
+        let mut present = roots
+            .get(JsValue::from_str(ROOT_KEY))
+            .map_err(|error| failure::request(&error))?;
+        if let Err(failure) = issue(&running, &roots, commit) {
+            // It aborts by itself where the browser has done so already.
+            drop(running.handle().abort());
+            return Err(failure);
+        }
+        let stale = Rc::new(Cell::new(false));
+        let (found_stale, handle) = (Rc::clone(&stale), running.handle());
+        let expected = commit.expected;
+        present.on_success(move |event| {
+            if revision_of(&event) == expected {
+                drop(handle.commit());
+            } else {
+                found_stale.set(true);
+                drop(handle.abort());
+            }
+        });
+        match end.await {
+            End::Done => Ok(Committed::Done),
+            End::Aborted(_) if stale.get() => Ok(Committed::Stale),
+            End::Aborted(exception) => Err(failure::ended(exception)),
+        }
+    }
+
+    /// After a handle that died during a commit: what became of it.
+    async fn settle(&self, commit: &Commit, error: PagesError) -> Result<Committed, PagesError> {
+        let root = self.root().await.map_err(Failure::into_error)?;
+        match root {
+            Some(root) if root.revision == commit.revision && root.bytes == commit.root => {
+                Ok(Committed::Done)
+            }
+            root if root.as_ref().map(|root| root.revision) == commit.expected => {
+                self.commit(commit).await.map_err(Failure::into_error)
+            }
+            // Others went on since: whether ours was among them cannot be told.
+            _ => Err(error),
+        }
+    }
+}
+
+impl Pages for IndexedDbPages {
+    async fn root(&self) -> Result<Option<RootRecord>, PagesError> {
+        match self.0.root().await {
+            Err(Failure::Lost { .. }) => {
+                self.0.handle.reopen().await?;
+                self.0.root().await.map_err(Failure::into_error)
+            }
+            answer => answer.map_err(Failure::into_error),
+        }
+    }
+
+    async fn read(&self, ids: &[PageId]) -> Result<Vec<Option<Rc<[u8]>>>, PagesError> {
+        if ids.is_empty() {
+            return Ok(Vec::new());
+        }
+        match self.0.read(ids).await {
+            Err(Failure::Lost { .. }) => {
+                self.0.handle.reopen().await?;
+                self.0.read(ids).await.map_err(Failure::into_error)
+            }
+            answer => answer.map_err(Failure::into_error),
+        }
+    }
+
+    async fn commit(&self, commit: &Commit) -> Result<Committed, PagesError> {
+        let answer = match self.0.commit(commit).await {
+            Err(Failure::Lost { begun, error }) => {
+                self.0.handle.reopen().await?;
+                if begun {
+                    self.0.settle(commit, error).await
+                } else {
+                    self.0.commit(commit).await.map_err(Failure::into_error)
+                }
+            }
+            answer => answer.map_err(Failure::into_error),
+        };
+        if answer == Ok(Committed::Done) {
+            (self.0.on_commit)(commit.revision);
+        }
+        answer
+    }
+}
+
+/// Gets all these keys in one transaction. Requests of a transaction are answered in order, so
+/// only the last one needs a callback.
+async fn get_last(
+    running: &Running,
+    name: &str,
+    keys: impl IntoIterator<Item = JsValue>,
+    end: Signalled<End>,
+) -> Result<Vec<JsValue>, Failure> {
+    let store = store(running, name)?;
+    let mut requests = keys
+        .into_iter()
+        .map(|key| store.get(Query::Key(key)))
+        .collect::<Result<Vec<_>, _>>()
+        .map_err(|error| failure::request(&error))?;
+    if let Some(last) = requests.last_mut() {
+        let ended = running.ended();
+        last.on_success(move |_| ended.give(End::Done));
+    }
+    match end.await {
+        End::Done => requests
+            .iter()
+            .map(|request| request.result().map_err(|error| failure::request(&error)))
+            .collect(),
+        End::Aborted(exception) => Err(failure::ended(exception)),
+    }
+}
+
+/// The writing requests of a commit, none of which is waited for.
+fn issue(running: &Running, roots: &ObjectStore, commit: &Commit) -> Result<(), Failure> {
+    let pages = store(running, PAGES)?;
+    let write = || {
+        for (id, bytes) in &commit.pages {
+            pages.add(&Uint8Array::from(&**bytes), Some(&key(id)))?;
+        }
+        for id in &commit.freed {
+            pages.delete(Query::Key(key(id)))?;
+        }
+        roots.put(&root_value(commit), Some(&JsValue::from_str(ROOT_KEY)))?;
+        Ok(())
+    };
+    write().map_err(|error: idb::Error| failure::request(&error))
+}
+
+fn store(running: &Running, name: &str) -> Result<ObjectStore, Failure> {
+    running
+        .transaction()
+        .object_store(name)
+        .map_err(|error| failure::request(&error))
+}
+
+fn key(id: &PageId) -> JsValue {
+    Uint8Array::from(&id.0[..]).into()
+}
+
+fn page(value: &JsValue) -> Option<Rc<[u8]>> {
+    value
+        .dyn_ref::<Uint8Array>()
+        .map(|bytes| Rc::from(bytes.to_vec()))
+}
+
+/// The root record as it is stored.
+fn root_value(commit: &Commit) -> JsValue {
+    let value = Object::new();
+    let bytes = Uint8Array::from(&*commit.root);
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "revisions are below 2^53, as the port promises"
+    )]
+    let revision = commit.revision.0 as f64;
+    for (name, member) in [("revision", revision.into()), ("bytes", bytes.into())] {
+        // Setting a member of an ordinary object cannot fail.
+        drop(Reflect::set(&value, &name.into(), &member));
+    }
+    value.into()
+}
+
+fn root_record(value: &JsValue) -> Option<RootRecord> {
+    let bytes = Reflect::get(value, &"bytes".into()).ok()?;
+    Some(RootRecord {
+        revision: revision(value)?,
+        bytes: bytes.dyn_ref::<Uint8Array>()?.to_vec(),
+    })
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "only whole numbers below 2^53 are ever stored"
+)]
+fn revision(value: &JsValue) -> Option<Revision> {
+    let revision = Reflect::get(value, &"revision".into()).ok()?;
+    Some(Revision(revision.as_f64()? as u64))
+}
+
+/// The revision in the answer to the request for the root.
+fn revision_of(event: &GetStoreRequestEvent) -> Option<Revision> {
+    revision(&event.target().ok()?.result().ok()?)
+}

@@ -1,0 +1,134 @@
+//! Opening and deleting the database itself: its layout, and what other tabs can do to it.
+
+use std::{cell::Cell, rc::Rc};
+
+use idb::{
+    Database, DatabaseEvent as _, Error, Event, Factory, ObjectStoreParams, Request,
+    event::OpenDatabaseRequestEvent,
+};
+use tidemark_engine::store::PagesError;
+use wasm_bindgen_futures::spawn_local;
+use web_sys::IdbDatabase;
+
+use super::{LAYOUT, LAYOUTS_END, PAGES, ROOT, failure};
+use crate::{
+    platform::timer::sleep,
+    signal::{Signal, signal},
+};
+
+/// How long another tab may take to end its transactions and let go of the database.
+const LET_GO_MILLIS: u32 = 3_000;
+
+/// Opens the database, making it where there is none.
+pub(super) async fn open(name: &str) -> Result<IdbDatabase, PagesError> {
+    match open_version(name, Some(LAYOUT)).await? {
+        Ok(database) => Ok(database),
+        Err(error) if failure::is_later_version(&error) => open_later(name).await,
+        Err(error) => Err(failure::open(&error)),
+    }
+}
+
+/// Opens a database of a later layout, if that one only grew.
+async fn open_later(name: &str) -> Result<IdbDatabase, PagesError> {
+    let database = open_version(name, None)
+        .await?
+        .map_err(|error| failure::open(&error))?;
+    if database.version() < f64::from(LAYOUTS_END) {
+        return Ok(database);
+    }
+    database.close();
+    Err(PagesError::Other(
+        "the database was made by a later version of Tidemark".into(),
+    ))
+}
+
+type Opened = Result<Result<IdbDatabase, Error>, PagesError>;
+
+async fn open_version(name: &str, version: Option<u32>) -> Opened {
+    let factory = Factory::new().map_err(|error| failure::open(&error))?;
+    let mut request = match factory.open(name, version) {
+        Ok(request) => request,
+        Err(error) => return Ok(Err(error)),
+    };
+    let (answer, answered) = signal();
+    let too_late = Rc::new(Cell::new(false));
+    request.on_upgrade_needed(|event| {
+        if let Ok(database) = event.database() {
+            lay_out(&database);
+        }
+    });
+    let (give, late) = (answer.clone(), Rc::clone(&too_late));
+    request.on_success(move |event| give.give(Ok(opened(&event, &late))));
+    let give = answer.clone();
+    request.on_error(move |event| give.give(Ok(Err(error_of(&event)))));
+    let late = Rc::clone(&too_late);
+    request
+        .on_blocked(move |_| give_up_later(answer, late, "it did not close to let this one open"));
+    let answered = answered.await;
+    if too_late.get() {
+        // The request goes on, and its callbacks close what it opens in the end.
+        request.forget_callbacks();
+    }
+    answered
+}
+
+fn opened(event: &OpenDatabaseRequestEvent, too_late: &Cell<bool>) -> Result<IdbDatabase, Error> {
+    let raw = IdbDatabase::from(event.target()?.database()?);
+    if too_late.get() {
+        raw.close();
+    }
+    Ok(raw)
+}
+
+/// A failed layout aborts the upgrade and with it the opening, which then tells why.
+fn lay_out(database: &Database) {
+    for store in [PAGES, ROOT] {
+        if !database.store_names().iter().any(|name| name == store) {
+            drop(database.create_object_store(store, ObjectStoreParams::new()));
+        }
+    }
+}
+
+/// Deletes the database; every tab that has it open is asked to close it first.
+pub(super) async fn delete(name: &str) -> Result<(), PagesError> {
+    let factory = Factory::new().map_err(|error| failure::open(&error))?;
+    let mut request = factory
+        .delete(name)
+        .map_err(|error| failure::open(&error))?;
+    let (answer, answered) = signal();
+    let give = answer.clone();
+    request.on_success(move |_| give.give(Ok(Ok(()))));
+    let give = answer.clone();
+    request.on_error(move |event| give.give(Ok(Err(error_of(&event)))));
+    let too_late = Rc::new(Cell::new(false));
+    let late = Rc::clone(&too_late);
+    request.on_blocked(move |_| {
+        give_up_later(answer, late, "it did not close to let it be deleted");
+    });
+    let answered = answered.await;
+    if too_late.get() {
+        request.forget_callbacks();
+    }
+    answered?.map_err(|error| failure::open(&error))
+}
+
+/// `blocked` comes also when the other tab is about to close: it gets some time.
+fn give_up_later<T: 'static>(
+    answer: Signal<Result<T, PagesError>>,
+    too_late: Rc<Cell<bool>>,
+    why: &'static str,
+) {
+    spawn_local(async move {
+        sleep(LET_GO_MILLIS).await;
+        too_late.set(true);
+        answer.give(Err(PagesError::Blocked(why.into())));
+    });
+}
+
+fn error_of<E: Event<Target: Request>>(event: &E) -> Error {
+    match event.target().and_then(|request| request.error()) {
+        Ok(Some(exception)) => Error::DomException(exception),
+        Ok(None) => Error::DomExceptionNotFound,
+        Err(error) => error,
+    }
+}
