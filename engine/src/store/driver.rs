@@ -1,0 +1,161 @@
+//! The one place where the store waits: it fetches lacking pages and asks again.
+
+use alloc::vec::Vec;
+use core::cell::RefCell;
+
+use hashbrown::HashMap;
+
+use super::cache::Cache;
+use super::page::Page;
+use super::port::{Commit, Committed, PageId, Pages, PagesError, RootRecord};
+use super::tree::{PageSource, TreeError};
+use super::workspace::{Changes, Workspace};
+
+/// A disk of pages with a cache before it.
+#[derive(Debug)]
+pub struct Store<P> {
+    pages: P,
+    cache: RefCell<Cache>,
+}
+
+/// Why a look or a plan came to no end.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum StoreError {
+    /// A page of this root was freed meanwhile: start again at the newest root.
+    #[error("the page {0} was freed: read the root again")]
+    Vanished(PageId),
+    /// The disk gave back something else than was written.
+    #[error("the page {0} is damaged")]
+    Damaged(PageId),
+    /// The disk failed.
+    #[error(transparent)]
+    Pages(#[from] PagesError),
+}
+
+/// The pages at hand in one look or plan: those of the cache, and all that were fetched for
+/// it, whatever the cache has room for.
+#[derive(Debug)]
+pub struct AtHand<'s> {
+    cache: &'s RefCell<Cache>,
+    held: &'s HashMap<PageId, Page>,
+}
+
+impl PageSource for AtHand<'_> {
+    fn page(&self, id: &PageId) -> Option<Page> {
+        self.held
+            .get(id)
+            .cloned()
+            .or_else(|| self.cache.borrow().get(id))
+    }
+}
+
+impl<P: Pages> Store<P> {
+    /// A store on these pages that keeps up to `cache_bytes` of them in memory.
+    pub fn new(pages: P, cache_bytes: usize) -> Self {
+        Self {
+            pages,
+            cache: RefCell::new(Cache::new(cache_bytes)),
+        }
+    }
+
+    /// The disk.
+    pub fn pages(&self) -> &P {
+        &self.pages
+    }
+
+    /// The present root record, read from the disk.
+    ///
+    /// # Errors
+    /// Where the disk fails.
+    pub async fn root(&self) -> Result<Option<RootRecord>, PagesError> {
+        self.pages.root().await
+    }
+
+    /// Calls `look` until it lacks no page, and gives its answer.
+    ///
+    /// A [`Cursor`](super::Cursor) or a [`Diff`](super::Diff) goes on where it was when it
+    /// is called again.
+    ///
+    /// # Errors
+    /// [`StoreError`] where a page was freed or is damaged, or the disk fails.
+    pub async fn read<T>(
+        &self,
+        mut look: impl FnMut(&AtHand<'_>) -> Result<T, TreeError>,
+    ) -> Result<T, StoreError> {
+        let mut held = HashMap::new();
+        loop {
+            match look(&AtHand {
+                cache: &self.cache,
+                held: &held,
+            }) {
+                Ok(answer) => return Ok(answer),
+                Err(lack) => self.fetch(lack, &mut held).await?,
+            }
+        }
+    }
+
+    /// Calls `plan` with a fresh workspace until it lacks no page, and gives its answer and
+    /// what is to be committed. `plan` starts from the same trees each time: it is to change
+    /// clones of them, and to answer with these.
+    ///
+    /// # Errors
+    /// [`StoreError`] where a page was freed or is damaged, or the disk fails.
+    pub async fn plan<T>(
+        &self,
+        seed: [u8; 12],
+        mut plan: impl FnMut(&mut Workspace<'_>) -> Result<T, TreeError>,
+    ) -> Result<(T, Changes), StoreError> {
+        let mut held = HashMap::new();
+        loop {
+            let lack = {
+                let at_hand = AtHand {
+                    cache: &self.cache,
+                    held: &held,
+                };
+                let mut workspace = Workspace::new(&at_hand, seed);
+                match plan(&mut workspace) {
+                    Ok(answer) => return Ok((answer, workspace.finish())),
+                    Err(lack) => lack,
+                }
+            };
+            self.fetch(lack, &mut held).await?;
+        }
+    }
+
+    /// Commits, and takes the new pages into the cache once they are on the disk.
+    ///
+    /// # Errors
+    /// Where the disk fails. Whether the commit was done is then to be read from the root.
+    pub async fn commit(&self, commit: &Commit) -> Result<Committed, PagesError> {
+        let answer = self.pages.commit(commit).await?;
+        if answer == Committed::Done {
+            let mut cache = self.cache.borrow_mut();
+            for (id, bytes) in &commit.pages {
+                if let Some(page) = Page::checked(bytes.clone()) {
+                    cache.insert(*id, page);
+                }
+            }
+        }
+        Ok(answer)
+    }
+
+    async fn fetch(
+        &self,
+        lack: TreeError,
+        held: &mut HashMap<PageId, Page>,
+    ) -> Result<(), StoreError> {
+        let ids: Vec<PageId> = match lack {
+            TreeError::Missing(ids) => ids,
+            TreeError::Damaged(id) => return Err(StoreError::Damaged(id)),
+        };
+        let found = self.pages.read(&ids).await?;
+        let mut cache = self.cache.borrow_mut();
+        for (id, bytes) in ids.into_iter().zip(found) {
+            let bytes = bytes.ok_or(StoreError::Vanished(id))?;
+            let page = Page::checked(bytes).ok_or(StoreError::Damaged(id))?;
+            cache.insert(id, page.clone());
+            held.insert(id, page);
+        }
+        Ok(())
+    }
+}

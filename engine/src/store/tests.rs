@@ -1,0 +1,367 @@
+//! Random work on trees against a plain map, on pages so small that trees grow high.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::vec;
+use std::vec::Vec;
+
+use core::ops::Bound;
+use proptest::prelude::*;
+use proptest::sample::Index;
+use sha2::{Digest, Sha256};
+
+use super::*;
+use crate::fingerprint::DatastoreFingerprint;
+
+type Model = BTreeMap<Vec<u8>, Vec<u8>>;
+
+fn sum_of(key: &[u8], value: &[u8]) -> DatastoreFingerprint {
+    DatastoreFingerprint(
+        Sha256::new()
+            .chain_update(key)
+            .chain_update(value)
+            .finalize()
+            .into(),
+    )
+}
+
+const TINY: Shape = Shape {
+    page_bytes: 100,
+    inline_root_bytes: 0,
+    inline_value_bytes: 12,
+    sum_of: Some(sum_of),
+};
+static SHAPES: [Shape; 4] = [
+    TINY,
+    Shape {
+        inline_root_bytes: 90,
+        sum_of: None,
+        ..TINY
+    },
+    Shape {
+        page_bytes: 400,
+        inline_root_bytes: 150,
+        ..TINY
+    },
+    Shape::LARGE.with_sum(sum_of),
+];
+
+/// A store with one tree, and the map it should be.
+struct World {
+    store: Store<MemoryPages>,
+    tree: Tree,
+    model: Model,
+    seeds: u8,
+}
+
+impl World {
+    fn new(shape: &'static Shape) -> Self {
+        let store = Store::new(MemoryPages::new(), 2_000);
+        Self {
+            store,
+            tree: Tree::new(shape),
+            model: Model::new(),
+            seeds: 0,
+        }
+    }
+
+    fn plan(&mut self, edits: &[Edits]) -> (Tree, Changes) {
+        self.seeds += 1;
+        let tree = self.tree.clone();
+        let planned = self.store.plan([self.seeds; 12], |workspace| {
+            let mut tree = tree.clone();
+            edits
+                .iter()
+                .try_for_each(|edits| workspace.apply(&mut tree, edits).map(drop))?;
+            Ok(tree)
+        });
+        pollster::block_on(planned).unwrap()
+    }
+
+    /// Commits several lots of edits as one, and frees what they replaced.
+    fn change(&mut self, edits: &[Edits]) -> Changes {
+        self.try_change(edits).unwrap()
+    }
+
+    fn try_change(&mut self, edits: &[Edits]) -> Result<Changes, PagesError> {
+        let (tree, changes) = self.plan(edits);
+        let record = pollster::block_on(self.store.root()).unwrap();
+        let expected = record.map(|record| record.revision);
+        let revision = expected.map_or(Revision(1), Revision::next);
+        let mut root = vec![];
+        tree.encode(&mut root);
+        let commit = changes.to_commit(expected, revision, root, changes.freed.clone());
+        assert_eq!(
+            pollster::block_on(self.store.commit(&commit))?,
+            Committed::Done
+        );
+        self.tree = tree;
+        apply_to(&mut self.model, edits);
+        Ok(changes)
+    }
+
+    fn scan(&self, range: &KeyRange, direction: Direction) -> Vec<(Vec<u8>, Vec<u8>)> {
+        let mut cursor = Cursor::new(&self.tree, range.clone(), direction);
+        let mut entries = vec![];
+        while let Some(entry) = pollster::block_on(self.store.read(|s| cursor.next(s))).unwrap() {
+            entries.push((entry.key.to_vec(), entry.value.to_vec()));
+        }
+        entries
+    }
+
+    fn check(&self) {
+        let all: Vec<_> = self.model.clone().into_iter().collect();
+        assert_eq!(self.scan(&KeyRange::ALL, Direction::Ascending), all);
+        assert_eq!(
+            self.tree.summary(),
+            summary(self.tree.shape, self.model.iter())
+        );
+
+        let reachable = pollster::block_on(self.store.read(|s| self.tree.page_ids(s))).unwrap();
+        let distinct: BTreeSet<_> = reachable.iter().copied().collect();
+        assert_eq!(distinct.len(), reachable.len());
+        assert_eq!(
+            distinct,
+            self.store.pages().page_ids().into_iter().collect()
+        );
+
+        let mut encoded = vec![];
+        self.tree.encode(&mut encoded);
+        encoded.push(77);
+        let mut rest = &encoded[..];
+        let decoded = Tree::decode(self.tree.shape, &mut rest).unwrap();
+        assert_eq!(
+            (&decoded, decoded.len(), rest),
+            (&self.tree, self.tree.len(), &[77][..])
+        );
+    }
+}
+
+fn apply_to(model: &mut Model, edits: &[Edits]) {
+    for edit in edits.iter().flat_map(Edits::as_slice) {
+        match &edit.value {
+            Some(value) => model.insert(edit.key.clone(), value.clone()),
+            None => model.remove(&edit.key),
+        };
+    }
+}
+
+fn summary<'a>(
+    shape: &Shape,
+    entries: impl Iterator<Item = (&'a Vec<u8>, &'a Vec<u8>)>,
+) -> Summary {
+    let mut summary = Summary::EMPTY;
+    entries.for_each(|(k, v)| {
+        summary += Summary {
+            count: 1,
+            sum: shape.sum(k, v),
+        }
+    });
+    summary
+}
+
+fn in_range(model: &Model, range: &KeyRange) -> Model {
+    model
+        .iter()
+        .filter(|(key, _)| range.contains(key))
+        .map(|(k, v)| (k.clone(), v.clone()))
+        .collect()
+}
+
+fn any_key() -> impl Strategy<Value = Vec<u8>> {
+    prop_oneof![
+        4 => (0..400_u32).prop_map(|number| std::format!("{number:03}").into_bytes()),
+        2 => proptest::collection::vec(prop_oneof![Just(0_u8), Just(255), any::<u8>()], 0..4),
+        1 => (0..20_u8, 30..150_usize).prop_map(|(byte, length)| vec![byte; length]),
+    ]
+}
+
+fn any_put() -> impl Strategy<Value = Edit> {
+    (any_key(), proptest::collection::vec(0..3_u8, 0..18)).prop_map(|(key, value)| Edit {
+        key,
+        value: Some(value),
+    })
+}
+
+fn any_edits() -> impl Strategy<Value = Edits> {
+    let edit = prop_oneof![2 => any_put(), 1 => any_key().prop_map(Edit::delete)];
+    let deletes = (any_key(), 0..60_u32).prop_map(|(from, count)| {
+        // A stretch of numbered keys goes at once, so that pages starve and trees shrink.
+        let first = from.first().map_or(0, |byte| u32::from(*byte) * 2 % 400);
+        (first..first + count)
+            .map(|n| Edit::delete(std::format!("{n:03}").into_bytes()))
+            .collect()
+    });
+    let mixed = move |count| proptest::collection::vec(edit.clone(), count).prop_map(Edits::from);
+    let bulk = proptest::collection::vec(any_put(), 100..300).prop_map(Edits::from);
+    prop_oneof![4 => mixed(0..4), 3 => mixed(5..60), 1 => bulk, 2 => deletes]
+}
+
+fn any_bound() -> impl Strategy<Value = Bound<Vec<u8>>> {
+    prop_oneof![
+        Just(Bound::Unbounded),
+        any_key().prop_map(Bound::Included),
+        any_key().prop_map(Bound::Excluded),
+    ]
+}
+
+fn any_range() -> impl Strategy<Value = KeyRange> {
+    prop_oneof![
+        (any_bound(), any_bound()).prop_map(|(from, to)| KeyRange { from, to }),
+        proptest::collection::vec(prop_oneof![Just(255), Just(b'1')], 0..3)
+            .prop_map(|prefix| KeyRange::prefix(&prefix)),
+    ]
+}
+
+fn any_shape() -> impl Strategy<Value = &'static Shape> {
+    (0..SHAPES.len()).prop_map(|index| &SHAPES[index])
+}
+
+fn any_work() -> impl Strategy<Value = Vec<Vec<Edits>>> {
+    proptest::collection::vec(proptest::collection::vec(any_edits(), 1..3), 1..12)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
+
+    #[test]
+    fn a_tree_is_a_map_and_its_pages_are_all_there_is(shape in any_shape(), work in any_work()) {
+        let mut world = World::new(shape);
+        for edits in work {
+            let unchanged = {
+                let before = world.model.clone();
+                let (tree, changes) = (world.tree.clone(), world.change(&edits));
+                let inline_only = shape.inline_value_bytes > 17;
+                (inline_only && before == world.model && edits.len() == 1)
+                    .then_some((tree, changes))
+            };
+            if let Some((tree, changes)) = unchanged {
+                prop_assert_eq!(&tree, &world.tree);
+                prop_assert!(changes.pages.is_empty() && changes.freed.is_empty());
+            }
+            world.check();
+        }
+        let everything: Edits = world.model.keys().cloned().map(Edit::delete).collect();
+        world.change(&[everything]);
+        world.check();
+        prop_assert_eq!(&world.tree, &Tree::new(shape));
+    }
+
+    #[test]
+    fn ranges_ranks_and_look_ups(
+        shape in any_shape(), work in any_work(),
+        ranges in proptest::collection::vec(any_range(), 1..6),
+        keys in proptest::collection::vec(any_key(), 0..40),
+        rank in any::<Index>(),
+    ) {
+        let mut world = World::new(shape);
+        for edits in &work {
+            world.change(edits);
+        }
+
+        for range in &ranges {
+            let expected: Vec<_> = in_range(&world.model, range).into_iter().collect();
+            prop_assert_eq!(&world.scan(range, Direction::Ascending), &expected);
+            let past = keys.first().map(|key| range.clone().past(key, Direction::Descending));
+            let mut reversed = world.scan(range, Direction::Descending);
+            reversed.reverse();
+            prop_assert_eq!(&reversed, &expected);
+            for (past, key) in past.iter().zip(&keys) {
+                let mut rest = world.scan(past, Direction::Descending);
+                rest.reverse();
+                prop_assert_eq!(&rest[..], &expected[..expected.partition_point(|(k, _)| k < key)]);
+            }
+        }
+        let summaries = pollster::block_on(world.store.read(|s| world.tree.summaries(s, &ranges)));
+        let expected: Vec<_> =
+            ranges.iter().map(|range| summary(shape, in_range(&world.model, range).iter())).collect();
+        prop_assert_eq!(summaries.unwrap(), expected);
+
+        let found = pollster::block_on(world.store.read(|s| world.tree.get_many(s, &keys))).unwrap();
+        for (key, value) in keys.iter().zip(found) {
+            prop_assert_eq!(value.as_deref(), world.model.get(key).map(Vec::as_slice));
+        }
+        let rank = rank.index(world.model.len() + 1);
+        let key = pollster::block_on(world.store.read(|s| world.tree.key_at(s, rank as u64))).unwrap();
+        prop_assert_eq!(key.as_deref(), world.model.keys().nth(rank).map(Vec::as_slice));
+    }
+
+    #[test]
+    fn a_diff_is_what_changed(shape in any_shape(), work in any_work(), edits in any_work()) {
+        let mut world = World::new(shape);
+        for edits in &work {
+            world.change(edits);
+        }
+        let (tree, model) = (world.tree.clone(), world.model.clone());
+        // The older tree's pages stay on the disk beside the newer's.
+        let edits: Vec<Edits> = edits.into_iter().flatten().collect();
+        let (newer, changes) = world.plan(&edits);
+        apply_to(&mut world.model, &edits);
+        let source = Newer { world: &world, changes: &changes };
+        for (older, newer, before, after) in
+            [(&tree, &newer, &model, &world.model), (&newer, &tree, &world.model, &model)]
+        {
+            let mut diff = Diff::new(older, newer);
+            let mut found = BTreeMap::new();
+            while let Some(change) = diff.next(&source).unwrap() {
+                let values = (change.before.map(|v| v.to_vec()), change.after.map(|v| v.to_vec()));
+                if values.0 != values.1 {
+                    prop_assert!(found.insert(change.key.to_vec(), values).is_none());
+                }
+            }
+            let keys: BTreeSet<_> = before.keys().chain(after.keys()).cloned().collect();
+            let expected: BTreeMap<_, _> = keys.into_iter()
+                .map(|key| (key.clone(), (before.get(&key).cloned(), after.get(&key).cloned())))
+                .filter(|(_, (before, after))| before != after)
+                .collect();
+            prop_assert_eq!(found, expected);
+        }
+    }
+
+    #[test]
+    fn a_crash_at_any_commit_leaves_one_of_two_moments(
+        work in any_work(), at in any::<Index>(),
+        fault in prop_oneof![Just(Fault::Before), Just(Fault::After), Just(Fault::Quota)],
+    ) {
+        let at = at.index(work.len());
+        let mut world = World::new(&SHAPES[0]);
+        for edits in &work[..at] {
+            world.change(edits);
+        }
+        let before = world.model.clone();
+        let disk = world.store.pages().clone();
+        disk.fail_after(0, fault);
+        prop_assert!(world.try_change(&work[at]).is_err());
+
+        let mut world = World { store: Store::new(disk.snapshot(), 2_000), seeds: 100, ..world };
+        let record = pollster::block_on(world.store.root()).unwrap();
+        world.tree = match &record {
+            Some(record) => Tree::decode(&SHAPES[0], &mut &record.bytes[..]).unwrap(),
+            None => Tree::new(&SHAPES[0]),
+        };
+        world.model = before;
+        if fault == Fault::After {
+            apply_to(&mut world.model, &work[at]);
+        }
+        world.check();
+        for edits in &work[at..] {
+            world.change(edits);
+            world.check();
+        }
+    }
+}
+
+/// The disk, and what is not on it yet.
+struct Newer<'w> {
+    world: &'w World,
+    changes: &'w Changes,
+}
+
+impl PageSource for Newer<'_> {
+    fn page(&self, id: &PageId) -> Option<Page> {
+        let made = self.changes.pages.iter().find(|(made, _)| made == id);
+        made.map(|(_, page)| page.clone()).or_else(|| {
+            let found = pollster::block_on(self.world.store.pages().read(&[*id])).unwrap();
+            found.into_iter().flatten().next().and_then(Page::checked)
+        })
+    }
+}

@@ -1,0 +1,177 @@
+//! Where one commit comes together: changes to any number of trees, and what they write
+//! and free.
+//!
+//! A workspace lies over the pages at hand. Looking through it sees its own new pages; a
+//! page that it made and replaced again never reaches the disk. It is memory only: dropping
+//! it undoes everything, and [`Workspace::finish`] gives what a commit takes.
+
+use alloc::vec::Vec;
+
+use hashbrown::HashMap;
+
+use super::edit::{Draft, Edits};
+use super::page::{Page, PageKind, Place};
+use super::port::{Commit, PageId, Revision};
+use super::tree::{PageSource, Root, Tree, TreeError, expected_kind, load, missing};
+
+/// Changes on their way to one commit. Make one for each attempt.
+pub struct Workspace<'s> {
+    base: &'s dyn PageSource,
+    seed: [u8; 12],
+    next_number: u32,
+    made: HashMap<PageId, Page>,
+    freed: Vec<PageId>,
+}
+
+/// What a workspace made, apart from the trees themselves.
+#[derive(Clone, Debug, Default)]
+pub struct Changes {
+    /// New pages.
+    pub pages: Vec<(PageId, Page)>,
+    /// Pages of the older trees that the newer ones do not have.
+    pub freed: Vec<PageId>,
+}
+
+impl<'s> Workspace<'s> {
+    /// An empty workspace over `base`. The ids of its pages come from `seed`, 12 bytes drawn
+    /// at random for it alone.
+    pub fn new(base: &'s dyn PageSource, seed: [u8; 12]) -> Self {
+        Self {
+            base,
+            seed,
+            next_number: 0,
+            made: HashMap::new(),
+            freed: Vec::new(),
+        }
+    }
+
+    /// Changes a tree. False: the edits changed nothing.
+    ///
+    /// The older tree stays readable where it was not made here.
+    ///
+    /// # Errors
+    /// [`TreeError`] where pages are lacking or damaged; then nothing was changed.
+    pub fn apply(&mut self, tree: &mut Tree, edits: &Edits) -> Result<bool, TreeError> {
+        if edits.is_empty() {
+            return Ok(false);
+        }
+        let mut draft = Draft::new(&*self, tree.shape, self.seed, self.next_number);
+        let Some(changed) = draft.apply(tree, edits)? else {
+            return Ok(false);
+        };
+        let Draft {
+            written,
+            replaced,
+            next_number,
+            ..
+        } = draft;
+        self.next_number = next_number;
+        self.free(replaced);
+        self.made.extend(written);
+        *tree = changed;
+        Ok(true)
+    }
+
+    /// Empties a tree. To find large values it reads all of it.
+    ///
+    /// # Errors
+    /// [`TreeError`] where pages are lacking or damaged; then nothing was changed.
+    pub fn clear(&mut self, tree: &mut Tree) -> Result<(), TreeError> {
+        let pages = tree.page_ids(&*self)?;
+        self.free(pages);
+        *tree = Tree::new(tree.shape);
+        Ok(())
+    }
+
+    /// Whether anything would be written or freed. A tree may have changed all the same:
+    /// a small one lies wholly in the root record.
+    pub fn is_empty(&self) -> bool {
+        self.made.is_empty() && self.freed.is_empty()
+    }
+
+    /// What is to be written and freed.
+    pub fn finish(self) -> Changes {
+        let mut pages: Vec<_> = self.made.into_iter().collect();
+        pages.sort_unstable_by_key(|(id, _)| *id);
+        Changes {
+            pages,
+            freed: self.freed,
+        }
+    }
+
+    fn free(&mut self, ids: Vec<PageId>) {
+        for id in ids {
+            if self.made.remove(&id).is_none() {
+                self.freed.push(id);
+            }
+        }
+    }
+}
+
+impl PageSource for Workspace<'_> {
+    fn page(&self, id: &PageId) -> Option<Page> {
+        self.made.get(id).cloned().or_else(|| self.base.page(id))
+    }
+}
+
+impl Changes {
+    /// The commit that writes the new pages under this root. What it frees on the disk is
+    /// the caller's to say: readers of older roots may still want this commit's freed pages.
+    pub fn to_commit(
+        &self,
+        expected: Option<Revision>,
+        revision: Revision,
+        root: Vec<u8>,
+        freed: Vec<PageId>,
+    ) -> Commit {
+        let pages = self
+            .pages
+            .iter()
+            .map(|(id, page)| (*id, page.bytes().clone()))
+            .collect();
+        Commit {
+            expected,
+            revision,
+            root,
+            pages,
+            freed,
+        }
+    }
+}
+
+impl Tree {
+    /// The ids of all pages that the tree consists of. To find large values it reads all of it.
+    ///
+    /// # Errors
+    /// [`TreeError`]; of lacking pages all of a level are named at once.
+    pub fn page_ids(&self, source: &impl PageSource) -> Result<Vec<PageId>, TreeError> {
+        let (mut ids, mut lacking) = (Vec::new(), Vec::new());
+        if let Root::Page(id) = self.root {
+            ids.push(id);
+        }
+        let mut level: Vec<Page> = self.root_page(source)?.into_iter().collect();
+        for height in (1..self.height).rev() {
+            let mut below = Vec::new();
+            for page in &level {
+                for id in (0..page.count()).map(|slot| page.child_id(slot)) {
+                    ids.push(id);
+                    match load(source, id, expected_kind(height))? {
+                        Some(page) => below.push(page),
+                        None => lacking.push(id),
+                    }
+                }
+            }
+            level = below;
+        }
+        if !lacking.is_empty() {
+            return Err(missing(lacking));
+        }
+        for leaf in level.iter().filter(|page| page.kind() == PageKind::Leaf) {
+            ids.extend((0..leaf.count()).filter_map(|slot| match leaf.place(slot) {
+                Place::Large(large) => Some(large.id),
+                Place::Inline(_) => None,
+            }));
+        }
+        Ok(ids)
+    }
+}
