@@ -14,4 +14,7 @@ pub mod client;
 pub mod fingerprint;
 pub mod json;
 pub mod key;
+pub mod merge;
 pub mod store;
+pub mod truth;
+pub mod version;

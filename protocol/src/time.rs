@@ -150,6 +150,16 @@ impl Timestamp {
     }
 }
 
+impl From<Checkin> for Timestamp {
+    /// The server's own word for a record whose device told no time.
+    fn from(checkin: Checkin) -> Self {
+        Self {
+            text: checkin.to_string(),
+            millis: checkin.0.div_euclid(1000),
+        }
+    }
+}
+
 impl fmt::Display for Timestamp {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         out.write_str(&self.text)

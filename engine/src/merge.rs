@@ -1,0 +1,275 @@
+//! Brings one device's edit of one record together with what others made of it meanwhile.
+//!
+//! One total function over texts and stamps. It knows nothing of keys, pushes or storage.
+//!
+//! ```text
+//!            base -------------- what others changed ------------> truth
+//!              \                                                     \
+//!               what the device changed                               the same, but where both
+//!                \                                                     \  changed a field:
+//!                 pushed ------------------------------------------> merged  the later push wins
+//! ```
+
+use alloc::borrow::Cow;
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use hashbrown::HashMap;
+use tidemark_protocol::{Checkin, DeviceId};
+
+use crate::json::{Canonical, CanonicalRef, Patch, changed_fields};
+use crate::version::{Content, History, Stamp, Stamps, Version};
+
+/// Fields and their values, in canonical order; a field without one is removed.
+pub type FieldChanges = [(String, Option<Canonical>)];
+
+/// What a device says of a record's value.
+#[derive(Clone, Copy, Debug)]
+pub enum Said<'a> {
+    /// It is this now.
+    Whole(&'a Canonical),
+    /// These fields of it changed.
+    Fields(&'a FieldChanges),
+}
+
+/// An edit, and what its device knew.
+#[derive(Clone, Copy, Debug)]
+pub struct Edit<'a> {
+    /// What is said.
+    pub said: Said<'a>,
+    /// Who says so.
+    pub device: DeviceId,
+    /// The version that a whole value is compared with.
+    pub compared: Option<Checkin>,
+    /// Up to here the device knew what others did.
+    pub known: Option<Checkin>,
+}
+
+/// What an edit makes of a record.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Merged {
+    /// The new value.
+    pub value: Canonical,
+    /// Who last changed each field of it.
+    pub stamps: Stamps,
+    /// What of others' changes the edit overrode.
+    pub overridden: Option<Overridden>,
+}
+
+/// Changes that lost against an edit.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Overridden {
+    /// The fields; empty: the value as a whole.
+    pub fields: Vec<String>,
+    /// Who made the newest of the changes.
+    pub device: DeviceId,
+}
+
+/// Merges an edit into the record's last live version. `None`: nothing changes.
+pub fn merge(
+    live: (&Version, &Content),
+    history: History<'_>,
+    edit: Edit<'_>,
+    made: Stamp,
+) -> Option<Merged> {
+    let (version, content) = live;
+    let truth = content.value.borrow();
+    let base = history
+        .at(edit.compared)
+        .and_then(|base| base.content.as_ref());
+    let base = base.map(|content| content.value.borrow());
+    let is_one_field = match edit.said {
+        _ if !truth.is_object() => true,
+        Said::Whole(pushed) => {
+            !pushed.borrow().is_object() || base.is_some_and(|base| !base.is_object())
+        }
+        Said::Fields(_) => false,
+    };
+    let ground = Ground {
+        version,
+        truth,
+        base,
+        history,
+        edit,
+        made,
+    };
+    if is_one_field {
+        ground.replace()
+    } else {
+        ground.merge_fields()
+    }
+}
+
+/// All that a merge looks at.
+struct Ground<'a> {
+    version: &'a Version,
+    truth: CanonicalRef<'a>,
+    base: Option<CanonicalRef<'a>>,
+    history: History<'a>,
+    edit: Edit<'a>,
+    made: Stamp,
+}
+
+type FieldMap<'a> = HashMap<Cow<'a, str>, CanonicalRef<'a>>;
+
+fn field_map(value: CanonicalRef<'_>) -> FieldMap<'_> {
+    value.fields().collect()
+}
+
+impl<'a> Ground<'a> {
+    /// A value that is not an object is one field.
+    fn replace(&self) -> Option<Merged> {
+        let pushed = match self.edit.said {
+            Said::Whole(pushed) => Cow::Borrowed(pushed),
+            Said::Fields(fields) => Cow::Owned(self.truth.patched(&patch(fields))),
+        };
+        let stamps = &self.version.stamps;
+        let newest = stamps.newest();
+        let is_said_before = || {
+            let own = self.history.by(self.edit.device, self.edit.known).next();
+            let content = own.and_then(|version| version.content.as_ref());
+            content.is_some_and(|content| content.value == *pushed)
+        };
+        if pushed.borrow() == self.truth
+            || !self.is_changed(newest, || self.base == Some(pushed.borrow()))
+            || is_said_before()
+        {
+            return None;
+        }
+        let is_overriding = stamps.all().any(|stamp| self.is_unknown(stamp));
+        let overridden = Overridden {
+            fields: Vec::new(),
+            device: newest.device,
+        };
+        Some(Merged {
+            value: pushed.into_owned(),
+            stamps: Stamps::replaced(self.made),
+            overridden: is_overriding.then_some(overridden),
+        })
+    }
+
+    /// Objects are merged field by field.
+    fn merge_fields(&self) -> Option<Merged> {
+        let changes = self.differing_fields();
+        if changes.is_empty() {
+            return None;
+        }
+        let base = self.base.map(field_map);
+        let own = OwnWords::new(self.history, self.edit);
+        let mut patch = Patch::new();
+        let mut stamps = self.version.stamps.clone();
+        let mut fields = Vec::new();
+        let mut newest: Option<Stamp> = None;
+        for (field, pushed) in changes {
+            let stamp = self.version.stamps.of(&field);
+            let is_as_in_base = || {
+                base.as_ref()
+                    .is_some_and(|base| base.get(&field).copied() == pushed)
+            };
+            if !self.is_changed(stamp, is_as_in_base) || own.said_last(&field, pushed) {
+                continue;
+            }
+            stamps.touch(&field, self.made);
+            if self.is_unknown(stamp) {
+                fields.push(field.clone().into_owned());
+                newest = newest
+                    .filter(|newest| newest.checkin >= stamp.checkin)
+                    .or(Some(stamp));
+            }
+            match pushed {
+                Some(value) => patch.set(field, value),
+                None => patch.remove(field),
+            }
+        }
+        if patch.is_empty() {
+            return None;
+        }
+        let overridden = newest.map(|newest| Overridden {
+            fields,
+            device: newest.device,
+        });
+        Some(Merged {
+            value: self.truth.patched(&patch),
+            stamps,
+            overridden,
+        })
+    }
+
+    /// The fields in which what is said differs from the truth, in canonical order.
+    fn differing_fields(&self) -> Vec<(Cow<'a, str>, Option<CanonicalRef<'a>>)> {
+        match self.edit.said {
+            Said::Whole(pushed) => {
+                let values = field_map(pushed.borrow());
+                let differing = changed_fields(self.truth, pushed.borrow()).into_iter();
+                differing
+                    .map(|field| (field.clone(), values.get(&field).copied()))
+                    .collect()
+            }
+            Said::Fields(changes) => {
+                let truth = field_map(self.truth);
+                let changes = changes.iter().map(|(field, value)| {
+                    (
+                        Cow::Borrowed(field.as_str()),
+                        value.as_ref().map(Canonical::borrow),
+                    )
+                });
+                changes
+                    .filter(|(field, value)| truth.get(field) != value.as_ref())
+                    .collect()
+            }
+        }
+    }
+
+    /// Whether the device changed a field that differs from the truth and was last changed as
+    /// `stamp` tells: its own newer word stands; else the field must differ from the base.
+    /// Where nobody changed it since the base, the base is the truth.
+    fn is_changed(&self, stamp: Stamp, is_as_in_base: impl FnOnce() -> bool) -> bool {
+        matches!(self.edit.said, Said::Fields(_))
+            || stamp.device == self.edit.device
+            || self.edit.compared.is_some_and(|base| stamp.checkin <= base)
+            || !is_as_in_base()
+    }
+
+    fn is_unknown(&self, stamp: Stamp) -> bool {
+        stamp.is_unknown_to(self.edit.device, self.edit.known)
+    }
+}
+
+/// A set of changes as a patch.
+pub fn patch(fields: &FieldChanges) -> Patch<'_> {
+    let mut patch = Patch::new();
+    for (field, value) in fields {
+        match value {
+            Some(value) => patch.set(field.as_str(), value.borrow()),
+            None => patch.remove(field.as_str()),
+        }
+    }
+    patch
+}
+
+/// What the device itself gave each field after the base: to say it again changes nothing,
+/// whatever others made of it since.
+struct OwnWords<'a> {
+    /// Its versions, newest first.
+    versions: Vec<(&'a Version, FieldMap<'a>)>,
+}
+
+impl<'a> OwnWords<'a> {
+    fn new(history: History<'a>, edit: Edit<'_>) -> Self {
+        let own = history.by(edit.device, edit.known);
+        let own = own.filter_map(|version| {
+            let content = version.content.as_ref()?;
+            Some((version, field_map(content.value.borrow())))
+        });
+        Self {
+            versions: own.collect(),
+        }
+    }
+
+    /// Whether this is the value that it gave the field last, or it removed it last.
+    fn said_last(&self, field: &str, pushed: Option<CanonicalRef<'_>>) -> bool {
+        let gave = |version: &Version| version.stamps.of(field) == version.made();
+        let said = self.versions.iter().find(|(version, _)| gave(version));
+        said.is_some_and(|(_, fields)| fields.get(field).copied() == pushed)
+    }
+}

@@ -1,0 +1,61 @@
+//! The guard that stops a push from deleting too much.
+
+use alloc::format;
+
+use tidemark_protocol::{Code, Problem};
+
+/// When a push is held until a person confirms it: both bounds must be passed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Airbag {
+    /// At least so many deletions.
+    pub deletes: u64,
+    /// More than so many hundredths of the live records.
+    pub percent: u64,
+}
+
+impl Default for Airbag {
+    fn default() -> Self {
+        Self {
+            deletes: 20,
+            percent: 20,
+        }
+    }
+}
+
+/// A push that the airbag holds: nothing of it may be written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Held {
+    /// Records that it would delete.
+    pub deletes: u64,
+    /// Records that it would change otherwise.
+    pub changes: u64,
+    /// Records that live in the truth before it.
+    pub live: u64,
+}
+
+impl Airbag {
+    /// Whether a push of this effect is held.
+    pub fn holds(self, held: Held) -> bool {
+        let share = u128::from(held.deletes) * 100;
+        held.deletes >= self.deletes && share > u128::from(held.live) * u128::from(self.percent)
+    }
+}
+
+impl Held {
+    /// The 423 to answer.
+    pub fn problem(self) -> Problem {
+        let Self {
+            deletes,
+            changes,
+            live,
+        } = self;
+        let detail = format!(
+            "this push would delete {deletes} of {live} records: repeat it with \
+             `\"confirm\":true` if that is meant"
+        );
+        let mut problem = Problem::new(Code::Airbag, detail);
+        (problem.deletes, problem.changes, problem.live) =
+            (Some(deletes), Some(changes), Some(live));
+        problem
+    }
+}

@@ -1,0 +1,241 @@
+//! What one push says of one record, all its pushed records together.
+//!
+//! Folded in (seq, position) order before anything is compared with the truth, so that
+//! repeating the push says the same again.
+
+use alloc::borrow::Cow;
+use alloc::collections::BTreeMap;
+use alloc::format;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+
+use tidemark_protocol::{
+    Checkin, Code, DEFAULT_ENTITY, Key, LocalId, Problem, Rejection, Timestamp,
+};
+
+use super::judge::{Change, Judged, Name};
+use super::push::LocalKey;
+use crate::json::{Canonical, Patch};
+use crate::version::Content;
+
+/// What the device knew when it made its change.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Base {
+    /// The version that a whole value is compared with to see what changed.
+    pub compared: Option<Checkin>,
+    /// Up to here the device knew what others did; `None`: it knew of nothing.
+    pub known: Option<Checkin>,
+}
+
+impl Base {
+    /// The older of two: what is not known to both edits is not known.
+    fn older(self, other: Self) -> Self {
+        Self {
+            compared: self.compared.min(other.compared),
+            known: self.known.min(other.known),
+        }
+    }
+
+    /// A base that this truth has not reached tells nothing.
+    pub(super) fn within(self, head: Checkin) -> Self {
+        let reached = |base: &Checkin| *base <= head;
+        Self {
+            compared: self.compared.filter(reached),
+            known: self.known.filter(reached),
+        }
+    }
+}
+
+/// All that one push says of one record.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Claim {
+    pub(super) key: Key,
+    /// The id under which this push named it, if it did.
+    pub(super) local_id: Option<LocalId>,
+    /// What the truth knew of that id.
+    pub(super) mapping: Option<LocalKey>,
+    pub(super) entity: Option<String>,
+    pub(super) created: Option<Timestamp>,
+    pub(super) updated: Option<Timestamp>,
+    pub(super) base: Base,
+    /// Whole values that a later, different whole value replaced, oldest first.
+    pub(super) replaced: Vec<Content>,
+    said: Said,
+    /// The last of its records was a whole value.
+    ends_whole: bool,
+    /// The places of its records in the push: the first, the others.
+    indices: (u64, Vec<u64>),
+}
+
+/// What the records so far come to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Said {
+    Deleted,
+    Whole(Content, BTreeMap<String, Option<Canonical>>),
+    Fields(BTreeMap<String, Option<Canonical>>),
+}
+
+impl Said {
+    fn of(change: Change) -> Self {
+        match change {
+            Change::Deleted => Self::Deleted,
+            Change::Whole(content) => Self::Whole(content, BTreeMap::new()),
+            Change::Fields(fields) => Self::Fields(fields.into_iter().collect()),
+        }
+    }
+}
+
+impl Claim {
+    /// The claim of a key's first record.
+    pub(super) fn new(key: Key, mapping: Option<LocalKey>, base: Base, judged: Judged) -> Self {
+        let local_id = match judged.name {
+            Name::Pending(local_id) => Some(local_id),
+            Name::Real(_) => None,
+        };
+        Self {
+            key,
+            local_id,
+            mapping,
+            entity: judged.entity,
+            created: judged.created,
+            updated: judged.updated,
+            base,
+            replaced: Vec::new(),
+            ends_whole: matches!(judged.change, Change::Whole(_)),
+            said: Said::of(judged.change),
+            indices: (judged.index, Vec::new()),
+        }
+    }
+
+    /// The key whose versions to load; of a dead local id, that id.
+    pub fn key(&self) -> &Key {
+        &self.key
+    }
+
+    /// Load the key's kept versions from the newest one at or before this checkin on;
+    /// `None`: all of them.
+    pub fn from(&self) -> Option<Checkin> {
+        self.base.compared.min(self.base.known)
+    }
+
+    /// Takes in a later record of the same key.
+    ///
+    /// # Errors
+    /// The later record names another entity: it is rejected alone.
+    pub(super) fn follow(
+        &mut self,
+        mapping: Option<LocalKey>,
+        base: Base,
+        later: Judged,
+    ) -> Result<(), Rejection> {
+        if let (Some(one), Some(other)) = (&self.entity, &later.entity)
+            && one != other
+        {
+            return Err(self.rejection(later.index, entity_is_fixed(one)));
+        }
+        if let Name::Pending(local_id) = later.name {
+            self.local_id.get_or_insert(local_id);
+            self.mapping = self.mapping.take().or(mapping);
+        }
+        self.indices.1.push(later.index);
+        self.ends_whole = matches!(later.change, Change::Whole(_));
+        self.entity = self.entity.take().or(later.entity);
+        self.created = self.created.take().or(later.created);
+        self.updated = later.updated.or_else(|| self.updated.take());
+        self.fold(base, later.change);
+        Ok(())
+    }
+
+    fn fold(&mut self, base: Base, later: Change) {
+        let said = core::mem::replace(&mut self.said, Said::Deleted);
+        self.said = match (said, Said::of(later)) {
+            (Said::Whole(content, fields), Said::Fields(later)) => {
+                self.base = self.base.older(base);
+                Said::Whole(content, overlaid(fields, later))
+            }
+            (Said::Fields(fields), Said::Fields(later)) => {
+                self.base = self.base.older(base);
+                Said::Fields(overlaid(fields, later))
+            }
+            (Said::Whole(content, fields), Said::Whole(later, none)) => {
+                self.base = base;
+                let earlier = self.patched(content, &fields);
+                if earlier.value != later.value {
+                    self.replaced.push(earlier);
+                }
+                Said::Whole(later, none)
+            }
+            (_, later) => {
+                // What the device itself deleted afterwards has not lost against anything.
+                self.replaced.clear();
+                self.base = base;
+                later
+            }
+        };
+    }
+
+    /// What the records come to, and whether the last of them was a whole value.
+    pub(super) fn take_change(&mut self) -> (Change, bool) {
+        let change = match core::mem::replace(&mut self.said, Said::Deleted) {
+            Said::Deleted => Change::Deleted,
+            Said::Whole(content, fields) => Change::Whole(self.patched(content, &fields)),
+            Said::Fields(fields) => Change::Fields(in_order(fields)),
+        };
+        (change, self.ends_whole)
+    }
+
+    fn patched(&self, content: Content, fields: &BTreeMap<String, Option<Canonical>>) -> Content {
+        if fields.is_empty() {
+            return content;
+        }
+        let mut patch = Patch::new();
+        for (field, value) in fields {
+            match value {
+                Some(value) => patch.set(field.as_str(), value.borrow()),
+                None => patch.remove(field.as_str()),
+            }
+        }
+        let entity = self.entity.as_deref().unwrap_or(DEFAULT_ENTITY);
+        Content::of(entity, content.value.borrow().patched(&patch))
+    }
+
+    /// One rejection for each of its records.
+    pub(super) fn reject(&self, problem: &Problem) -> impl Iterator<Item = Rejection> {
+        let indices = core::iter::once(&self.indices.0).chain(&self.indices.1);
+        indices.map(|index| self.rejection(*index, problem.clone()))
+    }
+
+    fn rejection(&self, index: u64, problem: Problem) -> Rejection {
+        let key = self
+            .local_id
+            .map_or_else(|| Cow::from(self.key.as_str()), |id| id.to_string().into());
+        Rejection {
+            key: Some(key.into_owned()),
+            index,
+            problem,
+        }
+    }
+}
+
+/// The problem of a record that names another entity than the one it was made with.
+pub(super) fn entity_is_fixed(entity: &str) -> Problem {
+    let detail = format!(
+        "this record is of the entity {entity:?} and stays so: make a new record for another"
+    );
+    Problem::new(Code::Entity, detail)
+}
+
+type Fields = BTreeMap<String, Option<Canonical>>;
+
+/// Both sets of fields; the later ones stand where both name a field.
+fn overlaid(mut fields: Fields, later: Fields) -> Fields {
+    fields.extend(later);
+    fields
+}
+
+/// Fields in the canonical order of names.
+fn in_order(fields: Fields) -> Vec<(String, Option<Canonical>)> {
+    let mut fields: Vec<_> = fields.into_iter().collect();
+    fields.sort_by(|(one, _), (other, _)| crate::json::compare_names(one, other));
+    fields
+}

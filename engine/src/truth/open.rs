@@ -1,0 +1,123 @@
+//! Whether a device gets a session, needs none, or is refused.
+
+use tidemark_protocol::{Checkin, Code, Direction, Mode, OpenRequest, PROTOCOL_VERSION, Problem};
+use uuid::Uuid;
+
+use crate::fingerprint::DatastoreFingerprint;
+
+/// What the truth knows of a device that opens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OpenView {
+    /// The truth's newest commit.
+    pub head: Checkin,
+    /// The attempt of the last open that got a session; `None`: the device is new.
+    pub attempt: Option<Uuid>,
+    /// This truth issued the claimed `last_sync`, or none was claimed.
+    pub is_issued: bool,
+    /// What is expected of the device at the head.
+    pub expected_at_head: DatastoreFingerprint,
+    /// What is expected of it at its `last_sync` (of none: at the beginning, when the truth was
+    /// empty); `None`: not known any more, or never was.
+    pub expected_at_last_sync: Option<DatastoreFingerprint>,
+}
+
+/// What an open that is not refused comes to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Opened {
+    /// Both sides hold the same and nothing is pending: no session, and nothing is written.
+    InSync,
+    /// A session: its mode is `fast`.
+    Session {
+        /// Where the pull starts. Mappings up to there are confirmed by the claim.
+        last_sync: Option<Checkin>,
+        /// The attempt to keep as the device's last one that got a session.
+        attempt: Option<Uuid>,
+        /// The device's fingerprint is not the expected one. The windowed sync carries its
+        /// changes all the same, and its finish answers `in_sync: false`: for the log.
+        is_suspect: bool,
+        /// The device holds nothing yet, so that tombstones are left out.
+        leaves_out_tombstones: bool,
+    },
+}
+
+/// What no datastore needs to be looked at for: the protocol version, and what this server
+/// does not do.
+///
+/// # Errors
+/// `protocol` or `not_supported`.
+pub fn refuse_unsupported(request: &OpenRequest) -> Result<(), Problem> {
+    if request.protocol != PROTOCOL_VERSION {
+        let detail = "this server speaks version 1 of the protocol: update the app or the server";
+        return Err(Problem::new(Code::Protocol, detail));
+    }
+    if !matches!(request.mode, Mode::Auto | Mode::Fast) {
+        let detail = "this server syncs in the modes `auto` and `fast` only";
+        return Err(Problem::new(Code::NotSupported, detail));
+    }
+    if request.direction != Direction::Both || request.mirror {
+        let detail = "this server syncs in both directions only, without `mirror`";
+        return Err(Problem::new(Code::NotSupported, detail));
+    }
+    Ok(())
+}
+
+/// Decides on an open.
+///
+/// # Errors
+/// `malformed` (the fingerprint), `session_gone`, `stale_device`, or `not_supported` where the
+/// truth was restored from an older backup.
+pub fn open(request: &OpenRequest, view: &OpenView) -> Result<Opened, Problem> {
+    let fingerprint = read_fingerprint(request.fingerprint.as_deref())?;
+    if view.is_issued {
+        check_attempts(&request.attempts, view.attempt)?;
+    }
+    let pushes = request
+        .push
+        .as_ref()
+        .is_some_and(|push| !push.records.is_empty());
+    if request.pending == 0 && !pushes && fingerprint == Some(view.expected_at_head) {
+        return Ok(Opened::InSync);
+    }
+    if !view.is_issued {
+        let detail = "this server never issued that `last_sync`: it was restored from an older \
+                      backup, and cannot yet take back what devices still hold. The device keeps \
+                      all it has; restore a newer backup";
+        return Err(Problem::new(Code::NotSupported, detail));
+    }
+    let is_suspect = fingerprint.is_some() && fingerprint != view.expected_at_last_sync;
+    Ok(Opened::Session {
+        last_sync: request.last_sync,
+        attempt: request.attempts.last().copied(),
+        is_suspect,
+        leaves_out_tombstones: super::window::leaves_out_tombstones(request.last_sync, fingerprint),
+    })
+}
+
+/// Reads a datastore fingerprint as a device sends it.
+///
+/// # Errors
+/// `malformed`: not 64 hexadecimal digits.
+pub(super) fn read_fingerprint(
+    text: Option<&str>,
+) -> Result<Option<DatastoreFingerprint>, Problem> {
+    let read = text.map(str::parse).transpose();
+    read.map_err(|_| Problem::new(Code::Malformed, "`fingerprint` is 64 hexadecimal digits"))
+}
+
+/// An open that nobody waits for any more, or that an older copy of the device sends, is
+/// refused: the kept attempt must be among the told ones, and not be this open's own.
+fn check_attempts(attempts: &[Uuid], kept: Option<Uuid>) -> Result<(), Problem> {
+    let Some(kept) = kept else {
+        return Ok(());
+    };
+    if attempts.last() == Some(&kept) {
+        let detail = "this open has been answered already: open again with a new attempt";
+        return Err(Problem::new(Code::SessionGone, detail));
+    }
+    if !attempts.contains(&kept) {
+        let detail = "this open is late, or comes from an older copy of the device: a copy takes \
+                      a new `device_uuid` and goes on from its own `last_sync`";
+        return Err(Problem::new(Code::StaleDevice, detail));
+    }
+    Ok(())
+}

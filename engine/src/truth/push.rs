@@ -1,0 +1,187 @@
+//! A whole push on its way into the truth: its records judged, then brought under their keys.
+//!
+//! It decides which pushed records are one record; what becomes of them is the mingle's part.
+
+use alloc::string::ToString;
+use alloc::vec::Vec;
+
+use hashbrown::HashMap;
+use hashbrown::hash_map::Entry;
+use tidemark_protocol::{Checkin, Code, DeviceId, Key, LocalId, Problem, Rejection, Timestamp};
+
+use super::claim::{Base, Claim};
+use super::judge::{Judged, Name, judge};
+use crate::key::derived_key;
+
+/// A row of `local_key`: what became of a device's own id.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LocalKey {
+    /// The id.
+    pub local_id: LocalId,
+    /// The real key; `None`: the id is dead, its record was deleted before the truth knew it.
+    pub key: Option<Key>,
+    /// The device that pushed it first.
+    pub device: DeviceId,
+    /// The version that the first push made; `None` of a dead id.
+    pub first: Option<Checkin>,
+}
+
+/// A push, judged record by record.
+#[derive(Clone, Debug)]
+pub struct Push {
+    device: DeviceId,
+    now: Timestamp,
+    judged: Vec<Judged>,
+    rejected: Vec<Rejection>,
+    next_index: u64,
+}
+
+/// A push by record: what to mingle, in any order, and what was rejected so far.
+#[derive(Clone, Debug)]
+pub struct Resolved {
+    /// One for each record.
+    pub claims: Vec<Claim>,
+    /// What was wrong by itself.
+    pub rejected: Vec<Rejection>,
+}
+
+/// The keys that local ids lead to.
+#[derive(Default)]
+struct Keys {
+    owner: HashMap<Key, LocalId>,
+    /// Of the ids new in this push: one key each, whatever `created` their later records tell.
+    derived: HashMap<LocalId, Key>,
+}
+
+impl Push {
+    /// An empty push by `device`; `now` is the server's time, for records that tell no
+    /// `created`.
+    pub fn new(device: DeviceId, now: Checkin) -> Self {
+        Self {
+            device,
+            now: Timestamp::from(now),
+            judged: Vec::new(),
+            rejected: Vec::new(),
+            next_index: 0,
+        }
+    }
+
+    /// Judges the next raw record, in (seq, position) order.
+    pub fn add(&mut self, raw: &str) {
+        match judge(self.next_index, raw) {
+            Ok(judged) => self.judged.push(judged),
+            Err(rejection) => self.rejected.push(rejection),
+        }
+        self.next_index += 1;
+    }
+
+    /// The local ids of the pending records: load the `local_key` rows that have them.
+    pub fn local_ids(&self) -> impl Iterator<Item = LocalId> {
+        self.pending().map(|(local_id, _)| local_id)
+    }
+
+    /// The keys that the pending records would get: load the `local_key` rows that lead to
+    /// them, too.
+    pub fn derived_keys(&self) -> impl Iterator<Item = Key> {
+        self.pending()
+            .map(|(local_id, judged)| self.derive(local_id, judged))
+    }
+
+    fn pending(&self) -> impl Iterator<Item = (LocalId, &Judged)> {
+        self.judged.iter().filter_map(|judged| match judged.name {
+            Name::Pending(local_id) => Some((local_id, judged)),
+            Name::Real(_) => None,
+        })
+    }
+
+    fn derive(&self, local_id: LocalId, judged: &Judged) -> Key {
+        let created = judged.created.as_ref().unwrap_or(&self.now);
+        Key::from(LocalId::new(derived_key(local_id.uuid(), created.millis())))
+    }
+
+    /// Brings the records under their keys, several of one key together.
+    pub fn resolve(mut self, known: impl IntoIterator<Item = LocalKey>) -> Resolved {
+        let mut by_id = HashMap::new();
+        let mut keys = Keys::default();
+        for row in known {
+            keys.owner
+                .extend(row.key.clone().map(|key| (key, row.local_id)));
+            by_id.insert(row.local_id, row);
+        }
+        let judged = core::mem::take(&mut self.judged);
+        let mut rejected = core::mem::take(&mut self.rejected);
+        let mut claims: Vec<Claim> = Vec::with_capacity(judged.len());
+        let mut places: HashMap<Key, usize> = HashMap::with_capacity(judged.len());
+        for judged in judged {
+            let (key, mapping) = match self.key_of(&judged, &by_id, &mut keys) {
+                Ok(key) => key,
+                Err(rejection) => {
+                    rejected.push(rejection);
+                    continue;
+                }
+            };
+            let base = self.base(mapping.as_ref(), judged.base);
+            match places.entry(key) {
+                Entry::Vacant(place) => {
+                    let key = place.key().clone();
+                    place.insert(claims.len());
+                    claims.push(Claim::new(key, mapping, base, judged));
+                }
+                Entry::Occupied(place) => {
+                    let claim = &mut claims[*place.get()];
+                    rejected.extend(claim.follow(mapping, base, judged).err());
+                }
+            }
+        }
+        Resolved { claims, rejected }
+    }
+
+    /// The key of a pushed record, and what is known of the local id that it came under. A
+    /// dead id is its own key.
+    fn key_of(
+        &self,
+        judged: &Judged,
+        by_id: &HashMap<LocalId, LocalKey>,
+        keys: &mut Keys,
+    ) -> Result<(Key, Option<LocalKey>), Rejection> {
+        let local_id = match &judged.name {
+            Name::Real(key) => return Ok((key.clone(), None)),
+            Name::Pending(local_id) => *local_id,
+        };
+        if let Some(row) = by_id.get(&local_id) {
+            let key = row.key.clone().unwrap_or_else(|| Key::from(local_id));
+            return Ok((key, Some(row.clone())));
+        }
+        let key = keys
+            .derived
+            .entry(local_id)
+            .or_insert_with(|| self.derive(local_id, judged));
+        if *keys.owner.entry(key.clone()).or_insert(local_id) != local_id {
+            return Err(taken_key(local_id, judged.index));
+        }
+        Ok((key.clone(), None))
+    }
+
+    /// The told base; of a repeated local id, by look-up. What another device's first push
+    /// made is compared with, but not known.
+    fn base(&self, mapping: Option<&LocalKey>, told: Option<Checkin>) -> Base {
+        let first = mapping.and_then(|row| row.first);
+        let own = mapping.is_some_and(|row| row.device == self.device);
+        Base {
+            compared: told.or(first),
+            known: told.or(first.filter(|_| own)),
+        }
+    }
+}
+
+/// Two local ids whose derived keys are one: never by chance, so the second must be new.
+fn taken_key(local_id: LocalId, index: u64) -> Rejection {
+    let detail = "the key of this local id belongs to another record: make the record again \
+                  under a new UUID";
+    let problem = Problem::new(Code::BadKey, detail);
+    Rejection {
+        key: Some(local_id.to_string()),
+        index,
+        problem,
+    }
+}

@@ -1,0 +1,419 @@
+//! What a push makes of one record: the rules of the mingle, one claim at a time.
+
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+
+use tidemark_protocol::{Code, DEFAULT_ENTITY, DeviceId, Key, Problem};
+
+use super::claim::{Claim, entity_is_fixed};
+use super::conflict::{Conflict, Side, conflict_id};
+use super::judge::Change;
+use super::mingle::{Answer, Mingle, Writes};
+use super::push::LocalKey;
+use super::view::View;
+use crate::fingerprint::RecordFingerprint;
+use crate::json::Canonical;
+use crate::merge::{Edit, Merged, Said, merge, patch};
+use crate::version::{ConflictId, Content, History, Stamp, Stamps, Version};
+
+/// Decides on one claim and adds what follows to the writes.
+pub(super) fn decide(mingle: &mut Mingle, mut claim: Claim, view: &View, writes: &mut Writes) {
+    let (change, ends_whole) = claim.take_change();
+    claim.base = claim.base.within(mingle.head.checkin);
+    let whole = match &change {
+        Change::Whole(content) if ends_whole => Some(content.fingerprint),
+        _ => None,
+    };
+    let history = view.history(&claim.key);
+    Deciding {
+        mingle,
+        claim,
+        view,
+        writes,
+        history,
+        whole,
+    }
+    .decide(change);
+}
+
+/// One claim against the truth.
+struct Deciding<'a> {
+    mingle: &'a mut Mingle,
+    claim: Claim,
+    view: &'a View,
+    writes: &'a mut Writes,
+    history: History<'a>,
+    /// What the device holds, where it said so last.
+    whole: Option<RecordFingerprint>,
+}
+
+/// What lost against what.
+struct Lost {
+    fields: Vec<String>,
+    truth: Side,
+    truth_device: DeviceId,
+    device: Side,
+}
+
+impl Deciding<'_> {
+    fn decide(mut self, change: Change) {
+        if let Some(LocalKey {
+            key: None, device, ..
+        }) = self.claim.mapping
+        {
+            return self.dead(&change, device);
+        }
+        let Some(newest) = self.history.newest() else {
+            return self.unknown(change);
+        };
+        if let Some(entity) = &self.claim.entity
+            && *entity != newest.entity
+        {
+            return self
+                .mingle
+                .reject(&self.claim, &entity_is_fixed(&newest.entity));
+        }
+        self.keep_replaced(&change, &newest.entity);
+        match change {
+            Change::Deleted => self.delete(newest),
+            Change::Whole(ref content) => {
+                if self.view.acked(&self.claim.key) == Some(content.fingerprint) {
+                    return self.unchanged(newest, None);
+                }
+                self.edit(newest, Said::Whole(&content.value), Some(content));
+            }
+            Change::Fields(ref fields) => self.edit(newest, Said::Fields(fields), None),
+        }
+    }
+
+    /// The device deleted this record before the truth knew it, and its id stays dead; what a
+    /// copy of the device says of it now is kept as a conflict.
+    fn dead(mut self, change: &Change, truth_device: DeviceId) {
+        let device = match change {
+            Change::Deleted => None,
+            Change::Whole(content) => Some(content.value.clone()),
+            Change::Fields(fields) => {
+                Some(Canonical::empty_object().borrow().patched(&patch(fields)))
+            }
+        };
+        let conflict = device.map(|value| {
+            let entity = self
+                .claim
+                .entity
+                .as_deref()
+                .unwrap_or(DEFAULT_ENTITY)
+                .to_string();
+            let lost = Lost {
+                fields: Vec::new(),
+                truth: None,
+                truth_device,
+                device: Some(value),
+            };
+            self.keep(lost, entity)
+        });
+        self.mingle.count_unchanged();
+        self.answer(conflict, true);
+    }
+
+    /// The truth has no version under this key.
+    fn unknown(mut self, change: Change) {
+        let base = self.claim.base.compared;
+        let is_forgotten = base.is_some_and(|base| Some(base) <= self.mingle.head.forgotten);
+        match change {
+            Change::Deleted => self.never_known(),
+            _ if is_forgotten => self.never_known(),
+            Change::Fields(_) => {
+                let detail = "the truth does not know this key: send the whole `value`, without \
+                              `changed`";
+                self.mingle
+                    .reject(&self.claim, &Problem::new(Code::NeedWhole, detail));
+            }
+            Change::Whole(content) => {
+                let entity = self
+                    .claim
+                    .entity
+                    .as_deref()
+                    .unwrap_or(DEFAULT_ENTITY)
+                    .to_string();
+                self.keep_replaced_by(&content, &entity);
+                self.create(entity, content);
+            }
+        }
+    }
+
+    /// There is nothing to delete, or it was deleted and forgotten: the device is told so.
+    fn never_known(mut self) {
+        if let (Some(local_id), None) = (self.claim.local_id, &self.claim.mapping) {
+            self.claim.key = Key::from(local_id);
+            let device = self.mingle.device;
+            self.writes.local_keys.push(LocalKey {
+                local_id,
+                key: None,
+                device,
+                first: None,
+            });
+        }
+        self.mingle.count_unchanged();
+        self.answer(None, true);
+    }
+
+    fn create(mut self, entity: String, content: Content) {
+        let made = self.mingle.made;
+        let created = self
+            .claim
+            .created
+            .take()
+            .unwrap_or_else(|| self.mingle.now.clone());
+        let version = Version {
+            key: self.claim.key.clone(),
+            checkin: made.checkin,
+            entity,
+            content: Some(content),
+            updated: self.claim.updated.take().unwrap_or_else(|| created.clone()),
+            created,
+            device: made.device,
+            stamps: Stamps::replaced(made),
+            conflict: None,
+        };
+        self.map(made);
+        self.mingle.write(version, None, false, self.writes);
+        self.answer(None, false);
+    }
+
+    /// The edit survives a deletion that did not know of it.
+    fn delete(mut self, newest: &Version) {
+        let (device, known) = (self.mingle.device, self.claim.base.known);
+        let own = self.history.by(device, known).next();
+        let Some(content) = newest.content.as_ref() else {
+            return self.unchanged(newest, None);
+        };
+        if own.is_some_and(Version::is_tombstone) {
+            return self.unchanged(newest, None);
+        }
+        let unknown = newest
+            .stamps
+            .all()
+            .filter(|stamp| stamp.is_unknown_to(device, known));
+        if let Some(edit) = unknown.max_by_key(|stamp| stamp.checkin) {
+            let lost = Lost {
+                fields: Vec::new(),
+                truth: Some(content.value.clone()),
+                truth_device: edit.device,
+                device: None,
+            };
+            let conflict = self.keep(lost, newest.entity.clone());
+            return self.unchanged(newest, Some(conflict));
+        }
+        let made = self.mingle.made;
+        self.supersede(newest, None, Stamps::replaced(made), None, false);
+    }
+
+    fn edit(mut self, newest: &Version, said: Said<'_>, whole: Option<&Content>) {
+        let made = self.mingle.made;
+        let base = self.claim.base;
+        let edit = Edit {
+            said,
+            device: made.device,
+            compared: base.compared,
+            known: base.known,
+        };
+        let Some(live) = self.history.last_live() else {
+            return self.revive(newest, whole);
+        };
+        let Some(merged) = merge(live, self.history, edit, made) else {
+            return self.unchanged(newest, None);
+        };
+        let Merged {
+            value,
+            stamps,
+            overridden,
+        } = merged;
+        let is_unknown = |stamp: Stamp| stamp.is_unknown_to(made.device, base.known);
+        let lost_deletion = newest.is_tombstone() && is_unknown(newest.made());
+        let (fields, truth, truth_device) = match overridden {
+            _ if lost_deletion => (Some(Vec::new()), None, newest.device),
+            Some(lost) => (Some(lost.fields), Some(live.1.value.clone()), lost.device),
+            None => (None, None, newest.device),
+        };
+        let conflict = fields.map(|fields| {
+            let device = Some(self.as_the_device_saw(said, live.1));
+            self.keep(
+                Lost {
+                    fields,
+                    truth,
+                    truth_device,
+                    device,
+                },
+                newest.entity.clone(),
+            )
+        });
+        let is_merged = lost_deletion || live.0.stamps.all().any(is_unknown);
+        let content = match whole {
+            Some(whole) if whole.value == value && self.names_entity(newest) => whole.clone(),
+            _ => Content::of(&newest.entity, value),
+        };
+        self.supersede(newest, Some(content), stamps, conflict, is_merged);
+    }
+
+    /// Brings back a record of which nothing but the tombstone is kept.
+    fn revive(mut self, newest: &Version, whole: Option<&Content>) {
+        let Some(whole) = whole else {
+            let detail = "what this record held is no longer kept: send the whole `value`, \
+                          without `changed`";
+            return self
+                .mingle
+                .reject(&self.claim, &Problem::new(Code::NeedWhole, detail));
+        };
+        let made = self.mingle.made;
+        let lost_deletion = newest
+            .made()
+            .is_unknown_to(made.device, self.claim.base.known);
+        let conflict = lost_deletion.then(|| {
+            let device = Some(whole.value.clone());
+            let truth_device = newest.device;
+            let lost = Lost {
+                fields: Vec::new(),
+                truth: None,
+                truth_device,
+                device,
+            };
+            self.keep(lost, newest.entity.clone())
+        });
+        let content = Content::of(&newest.entity, whole.value.clone());
+        self.supersede(
+            newest,
+            Some(content),
+            Stamps::replaced(made),
+            conflict,
+            lost_deletion,
+        );
+    }
+
+    /// Whether the fingerprint of what was pushed was computed for the record's entity.
+    fn names_entity(&self, newest: &Version) -> bool {
+        self.claim.entity.as_deref().unwrap_or(DEFAULT_ENTITY) == newest.entity
+    }
+
+    /// The pushed value whole: changed fields lie over the version that the device knew.
+    fn as_the_device_saw(&self, said: Said<'_>, live: &Content) -> Canonical {
+        match said {
+            Said::Whole(value) => value.clone(),
+            Said::Fields(fields) => {
+                let base = self.history.at(self.claim.base.compared);
+                let content = base
+                    .and_then(|version| version.content.as_ref())
+                    .unwrap_or(live);
+                content.value.borrow().patched(&patch(fields))
+            }
+        }
+    }
+
+    /// Writes the version that follows `newest`.
+    fn supersede(
+        mut self,
+        newest: &Version,
+        content: Option<Content>,
+        stamps: Stamps,
+        conflict: Option<ConflictId>,
+        is_merged: bool,
+    ) {
+        let made = self.mingle.made;
+        let version = Version {
+            key: newest.key.clone(),
+            checkin: made.checkin,
+            entity: newest.entity.clone(),
+            content,
+            created: newest.created.clone(),
+            updated: self
+                .claim
+                .updated
+                .take()
+                .unwrap_or_else(|| self.mingle.now.clone()),
+            device: made.device,
+            stamps,
+            conflict,
+        };
+        self.map(made);
+        self.mingle
+            .write(version, Some(newest), is_merged, self.writes);
+        self.answer(conflict, false);
+    }
+
+    fn unchanged(mut self, newest: &Version, conflict: Option<ConflictId>) {
+        self.map(newest.made());
+        self.mingle.count_unchanged();
+        self.answer(conflict, false);
+    }
+
+    /// Remembers the local id of a record that was pushed under it for the first time.
+    fn map(&mut self, first: Stamp) {
+        if let (Some(local_id), None) = (self.claim.local_id, &self.claim.mapping) {
+            self.writes.local_keys.push(LocalKey {
+                local_id,
+                key: Some(self.claim.key.clone()),
+                device: self.mingle.device,
+                first: Some(first.checkin),
+            });
+        }
+    }
+
+    fn answer(self, conflict: Option<ConflictId>, is_gone: bool) {
+        self.writes.answers.push(Answer {
+            key: self.claim.key,
+            local_id: self.claim.local_id,
+            whole: self.whole,
+            conflict,
+            is_gone,
+        });
+    }
+
+    /// Keeps each whole value that a later one in the same push replaced.
+    fn keep_replaced(&mut self, change: &Change, entity: &str) {
+        if let Change::Whole(last) = change {
+            self.keep_replaced_by(last, entity);
+        }
+    }
+
+    fn keep_replaced_by(&mut self, kept: &Content, entity: &str) {
+        let mut by = kept.value.clone();
+        let truth_device = self.mingle.device;
+        for Content { value, .. } in core::mem::take(&mut self.claim.replaced).into_iter().rev() {
+            let truth = Some(core::mem::replace(&mut by, value.clone()));
+            let lost = Lost {
+                fields: Vec::new(),
+                truth,
+                truth_device,
+                device: Some(value),
+            };
+            self.keep(lost, entity.to_string());
+        }
+    }
+
+    /// Stores what lost, once however often the push is repeated.
+    fn keep(&mut self, lost: Lost, entity: String) -> ConflictId {
+        let key = &self.claim.key;
+        let base = self.claim.base.compared;
+        let device_uuid = self.mingle.device;
+        let id = conflict_id(key, device_uuid, base, &lost.device);
+        let Lost {
+            fields,
+            truth,
+            truth_device,
+            device,
+        } = lost;
+        let key = key.clone();
+        let conflict = Conflict {
+            id,
+            key,
+            entity,
+            fields,
+            base,
+            truth,
+            device,
+            truth_device,
+            device_uuid,
+        };
+        self.mingle.keep(conflict, self.view, self.writes);
+        id
+    }
+}
