@@ -1,10 +1,15 @@
-//! The Tidemark sync server: http -> session -> store, one direction. The `tidemark` binary is
+//! The Tidemark server: http -> session -> store, one direction. The `tidemark` binary is
 //! [`run`] and nothing else.
+//!
+//! `http` decodes and encodes, `auth` tells who asks, `session` works off the calls of the
+//! protocol, `store` keeps the truth, and SQL lives only there. What is decided is decided by
+//! `tidemark_engine::truth`; nothing here repeats its rules.
 
+mod auth;
+mod cli;
+mod config;
+mod http;
 pub mod session;
 pub mod store;
 
-/// What `tidemark` does with its command line; the code that the process ends with.
-pub fn run() -> std::process::ExitCode {
-    std::process::ExitCode::SUCCESS
-}
+pub use cli::run;

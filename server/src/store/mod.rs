@@ -21,6 +21,7 @@ impl Store {
         let Some(path) = url.strip_prefix("sqlite:") else {
             return Err(StoreError::Scheme(url.to_owned()));
         };
+        let path = path.strip_prefix("//").unwrap_or(path);
         Ok(Self {
             backend: sqlite::Sqlite::connect(path).await?,
         })

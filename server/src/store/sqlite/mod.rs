@@ -36,7 +36,12 @@ impl Sqlite {
             .idle_timeout(None)
             .max_lifetime(None);
         let writer = one
-            .connect_with(options(path).create_if_missing(true))
+            .connect_with(
+                options(path)
+                    .create_if_missing(true)
+                    // A pragma that writes: readers could not open a new file with it.
+                    .auto_vacuum(SqliteAutoVacuum::Incremental),
+            )
             .await
             .map_err(failed)?;
         sqlx::migrate!("migrations/sqlite").run(&writer).await?;
@@ -72,7 +77,6 @@ fn options(path: &str) -> SqliteConnectOptions {
         options.filename(path).journal_mode(SqliteJournalMode::Wal)
     };
     options
-        .auto_vacuum(SqliteAutoVacuum::Incremental)
         .synchronous(SqliteSynchronous::Full)
         .foreign_keys(true)
         .busy_timeout(Duration::from_secs(10))

@@ -1,0 +1,55 @@
+//! The command line: one verb a file. What goes wrong is said on stderr in one sentence that
+//! tells what to do, and the exit code is 1; clap's own refusals exit with 2.
+
+mod serve;
+mod token;
+
+use std::error::Error;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Offline-first sync: the server that holds the truth.
+#[derive(Parser)]
+#[command(name = "tidemark", version, about)]
+struct Arguments {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Subcommand)]
+enum Verb {
+    /// Serve the sync API.
+    Serve(Box<serve::Arguments>),
+    /// Print a token for a user, signed with a shared secret (HS256).
+    Token(token::Arguments),
+}
+
+/// What `tidemark` does with its command line; the code that the process ends with.
+pub fn run() -> ExitCode {
+    let done = match Arguments::parse().verb {
+        Verb::Serve(arguments) => serve::run(*arguments),
+        Verb::Token(arguments) => token::run(&arguments),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("tidemark: {}", chain(error.as_ref()));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// An error and what caused it, in one line; a cause that its error already names is left out.
+fn chain(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let next = error.to_string();
+        if !text.contains(&next) {
+            text = format!("{text}: {next}");
+        }
+        cause = error.source();
+    }
+    text
+}
