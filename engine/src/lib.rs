@@ -15,6 +15,7 @@ pub mod fingerprint;
 pub mod json;
 pub mod key;
 pub mod merge;
+pub mod query;
 pub mod store;
 pub mod truth;
 pub mod version;
