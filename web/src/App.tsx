@@ -1,0 +1,61 @@
+/** Who is signed in, their database while they are, and what to show meanwhile. */
+import { useCallback, useEffect, useState } from 'react';
+import { currentUser, forgetCurrentUser, rememberUser } from './accounts';
+import { Importer } from './import/importer';
+import { SessionContext, type Session } from './live';
+import { openFor } from './sync';
+import { Failure } from './views/Failure';
+import { Shell } from './views/Shell';
+import { SignIn } from './views/SignIn';
+import { ToastProvider } from './views/Toasts';
+
+export function App() {
+  const [user, setUser] = useState(currentUser);
+  const { session, error } = useOpened(user, useCallback(() => {
+    forgetCurrentUser();
+    setUser(undefined);
+  }, []));
+  const signIn = (name: string) => {
+    rememberUser(name);
+    setUser(name);
+  };
+  if (!user) return <SignIn onSignIn={signIn} />;
+  if (error !== undefined) return <Failure error={error} />;
+  if (!session) return <div className="opening" role="status" aria-label="Opening your records" />;
+  return (
+    <SessionContext value={session}>
+      <ToastProvider>
+        <Shell />
+      </ToastProvider>
+    </SessionContext>
+  );
+}
+
+/** The database of `user`, opened; closed again when another name signs in or the app goes. */
+function useOpened(user: string | undefined, signOut: () => void): { session?: Session; error?: unknown } {
+  const [state, setState] = useState<{ session?: Session; error?: unknown }>({});
+  useEffect(() => {
+    if (user === undefined) return;
+    let over = false;
+    const opening = openFor(user).then((database) => {
+      const importer = new Importer(database, user);
+      if (!over) {
+        setState({ session: { user, database, importer, signOut } });
+        importer.wake();
+      }
+      return { database, importer };
+    });
+    opening.catch((error: unknown) => {
+      if (!over) setState({ error });
+    });
+    return () => {
+      over = true;
+      setState({});
+      void opening.then(({ database, importer }) => {
+        importer.stop();
+        return database.close();
+      }, () => undefined);
+    };
+  }, [user, signOut]);
+  return state;
+}

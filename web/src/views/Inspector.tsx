@@ -1,0 +1,59 @@
+/** What this device is to the server: its name there, what it holds, what proves that it is the same. */
+import { useNow, useLive, useSession } from '../live';
+import { useEntities } from '../entities';
+import { ago, bytes, number } from '../words';
+
+export function Inspector() {
+  const { user } = useSession();
+  const { answer: info } = useLive('info', (database) => database.info());
+  const entities = useEntities() ?? [];
+  const now = useNow();
+  if (!info) return null;
+  const { usage, quota, persisted } = info.storage;
+  return (
+    <section className="page inspector" aria-labelledby="device-title">
+      <header className="page-head">
+        <h1 id="device-title">This device</h1>
+        <p className="summary">Signed in as {user}</p>
+      </header>
+      <dl className="facts roomy">
+        <div><dt>Device</dt><dd><code data-testid="device-uuid">{info.device_uuid}</code></dd></div>
+        <div><dt>Last sync</dt><dd>{info.last_sync ? <>{ago(info.last_sync, now)} <code>{info.last_sync}</code></> : 'never'}</dd></div>
+        <div>
+          <dt>Fingerprint</dt>
+          <dd>
+            <Fingerprint text={info.fingerprint} />
+            <p className="hint">Two devices that show the same one hold the same records, byte for byte.</p>
+          </dd>
+        </div>
+        <div>
+          <dt>Storage</dt>
+          <dd>
+            {usage === undefined ? 'not told by this browser' : `${bytes(usage)} in use`}
+            {quota !== undefined && ` of ${bytes(quota)}`}
+            {persisted !== undefined && <p className="hint">{persisted ? 'Kept until you clear it.' : 'The browser may clear it when the disk is nearly full.'}</p>}
+          </dd>
+        </div>
+      </dl>
+      <h2>Records</h2>
+      <ul className="rows">
+        {entities.map(({ entity, count }) => (
+          <li key={entity}><span className="row-name">{entity}</span><span>{number(count)}</span></li>
+        ))}
+      </ul>
+    </section>
+  );
+}
+
+/** 64 hex digits in groups, and as a band of colours that the eye can compare. */
+function Fingerprint({ text }: { text: string }) {
+  const groups = text.match(/.{1,8}/g) ?? [];
+  return (
+    <div className="fingerprint" data-testid="fingerprint" data-value={text}>
+      <div className="bands" aria-hidden>
+        {groups.map((group, at) => <span key={at} style={{ '--hue': parseInt(group.slice(0, 4), 16) % 360 } as React.CSSProperties} />)}
+      </div>
+      <code>{groups.join(' ')}</code>
+    </div>
+  );
+}

@@ -1,0 +1,77 @@
+/** One record as it is: its state, its problem if it has one, its value to read, mend or delete. */
+import { useState } from 'react';
+import type { Doc } from 'tidemark';
+import { useSession } from '../live';
+import { explain } from '../words';
+import { Dialog } from './Dialog';
+
+const STATES: Record<Doc['state'], string> = {
+  synced: 'In sync',
+  created: 'New, waiting to be sent',
+  updated: 'Changed, waiting to be sent',
+  deleted: 'Deleted, waiting to be told to the server',
+  rejected: 'Set aside',
+};
+
+export function RecordDialog({ doc, onClose }: { doc: Doc | undefined; onClose(): void }) {
+  return (
+    <Dialog title={doc ? `Record of ${doc.entity}` : 'Record'} open={doc !== undefined} onClose={onClose} wide>
+      {doc && <Content key={doc.handle} doc={doc} onClose={onClose} />}
+    </Dialog>
+  );
+}
+
+function Content({ doc, onClose }: { doc: Doc; onClose(): void }) {
+  const { database } = useSession();
+  const [text, setText] = useState(() => JSON.stringify(doc.value, undefined, 2) ?? '');
+  const [complaint, setComplaint] = useState<string>();
+  const records = database.collection(doc.entity);
+  const attempt = (work: Promise<unknown>) => {
+    work.then(onClose, (error: unknown) => setComplaint(explain(error).help));
+  };
+  const save = () => {
+    let value: unknown;
+    try {
+      value = JSON.parse(text);
+    } catch (error) {
+      setComplaint(`This is not JSON yet: ${(error as Error).message}`);
+      return;
+    }
+    attempt(records.put(doc.key, value));
+  };
+  const gone = doc.state === 'deleted';
+  return (
+    <div className="record">
+      {doc.problem && (
+        <div className="notice trouble" role="alert">
+          <div>
+            <strong>{doc.problem.title ?? 'The server did not take this record'}</strong>
+            {doc.problem.detail && <p>{doc.problem.detail}</p>}
+          </div>
+        </div>
+      )}
+      <dl className="facts">
+        <div><dt>State</dt><dd>{STATES[doc.state]}</dd></div>
+        <div><dt>Key</dt><dd><code>{doc.key}</code>{doc.is_pending && <span className="tag">temporary</span>}</dd></div>
+        <div><dt>Created</dt><dd>{when(doc.created)}</dd></div>
+        <div><dt>Changed</dt><dd>{when(doc.updated)}</dd></div>
+      </dl>
+      {!gone && (
+        <>
+          <label htmlFor="record-value">Value</label>
+          <textarea id="record-value" className="field code" rows={12} spellCheck={false} value={text} onChange={(event) => setText(event.target.value)} />
+          {complaint && <p className="problem" role="alert">{complaint}</p>}
+          <div className="buttons end">
+            <button className="button danger" onClick={() => attempt(records.delete(doc.key))}>Delete</button>
+            <button className="button primary" onClick={save}>Save</button>
+          </div>
+        </>
+      )}
+    </div>
+  );
+}
+
+function when(time: string): string {
+  const date = new Date(time);
+  return Number.isNaN(date.getTime()) ? time : date.toLocaleString('en', { dateStyle: 'medium', timeStyle: 'medium' });
+}

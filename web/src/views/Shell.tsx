@@ -1,0 +1,105 @@
+/** The frame around every view: navigation, the state of the sync, dialogs and shortcuts. */
+import { ArrowUpDown, Database, Info, ListTodo } from 'lucide-react';
+import { useEffect, useState } from 'react';
+import { useRegisterSW } from 'virtual:pwa-register/react';
+import { Link, Redirect, Route, Router, Switch } from 'wouter';
+import { useHashLocation } from 'wouter/use-hash-location';
+import { useLive, useSession } from '../live';
+import { INBOX, type Import } from '../model';
+import { HelpDialog } from './HelpDialog';
+import { Inspector } from './Inspector';
+import { ListNav } from './ListNav';
+import { Mark } from './Mark';
+import { RecordsView } from './RecordsView';
+import { ShareView } from './ShareView';
+import { useShortcuts } from './shortcuts';
+import { SyncPanel, SyncPill } from './SyncPanel';
+import { TodoView } from './TodoView';
+import { useToast } from './Toasts';
+import { UserMenu } from './UserMenu';
+
+const PLACES = [
+  { href: '/records', label: 'Records', icon: Database },
+  { href: '/files', label: 'Import & export', icon: ArrowUpDown },
+  { href: '/device', label: 'This device', icon: Info },
+] as const;
+
+export type DialogName = 'sync' | 'help';
+
+export function Shell() {
+  return (
+    <Router hook={useHashLocation}>
+      <Frame />
+    </Router>
+  );
+}
+
+function Frame() {
+  const [dialog, setDialog] = useState<DialogName>();
+  const [place] = useHashLocation();
+  useShortcuts(setDialog);
+  useUpdates();
+  useImportsGoOn();
+  const inLists = place.startsWith('/list');
+  return (
+    <div className="shell">
+      <a className="skip" href="#main" onClick={(event) => { event.preventDefault(); document.getElementById('main')?.focus(); }}>
+        Skip to the content
+      </a>
+      <header className="side">
+        <div className="brand">
+          <Mark size={30} /> <span>Tidemark</span>
+          <SyncPill onOpen={() => setDialog('sync')} />
+        </div>
+        <ListNav shown={inLists} />
+        <nav className="places" aria-label="More">
+          <Link href={`/list/${INBOX.id}`} className={inLists ? 'place lists current' : 'place lists'}>
+            <ListTodo aria-hidden size={20} /> Lists
+          </Link>
+          {PLACES.map(({ href, label, icon: Icon }) => (
+            <Link key={href} href={href} className={place.startsWith(href) ? 'place current' : 'place'}
+              {...(place.startsWith(href) && { 'aria-current': 'page' as const })}>
+              <Icon aria-hidden size={20} /> {label}
+            </Link>
+          ))}
+        </nav>
+        <UserMenu onHelp={() => setDialog('help')} />
+      </header>
+      <main id="main" tabIndex={-1}>
+        <Switch>
+          <Route path="/list/:id">{({ id }) => <TodoView key={id} id={decodeURIComponent(id)} />}</Route>
+          <Route path="/records/:entity?">{({ entity }) => <RecordsView entity={entity && decodeURIComponent(entity)} />}</Route>
+          <Route path="/files"><ShareView /></Route>
+          <Route path="/device"><Inspector /></Route>
+          <Route><Redirect to={`/list/${INBOX.id}`} replace /></Route>
+        </Switch>
+      </main>
+      <SyncPanel open={dialog === 'sync'} onClose={() => setDialog(undefined)} />
+      <HelpDialog open={dialog === 'help'} onClose={() => setDialog(undefined)} />
+    </div>
+  );
+}
+
+/** Says when a new version of the app has been fetched; it starts when the person says so. */
+function useUpdates(): void {
+  const toast = useToast();
+  const { needRefresh: [needed], updateServiceWorker } = useRegisterSW();
+  useEffect(() => {
+    if (!needed) return;
+    toast({
+      text: 'A new version is ready.',
+      stays: true,
+      action: { label: 'Reload', run: () => void updateServiceWorker(true) },
+    });
+  }, [needed, toast, updateServiceWorker]);
+}
+
+/** Stands by for an import that another tab has begun, should that tab go. */
+function useImportsGoOn(): void {
+  const { importer } = useSession();
+  const { answer: running } = useLive('imports running', (database) =>
+    database.collection<Import>('import').count({ where: { state: 'running' } }));
+  useEffect(() => {
+    if (running) importer.wake();
+  }, [running, importer]);
+}

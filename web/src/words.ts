@@ -1,0 +1,125 @@
+/** What the demo says: times, sizes and errors in words a person can use. Pure. */
+import type { SyncStatus } from 'tidemark';
+
+const RELATIVE = new Intl.RelativeTimeFormat('en', { numeric: 'auto' });
+const NUMBERS = new Intl.NumberFormat('en');
+
+export const number = (value: number): string => NUMBERS.format(value);
+
+export const plural = (count: number, one: string, many = `${one}s`): string =>
+  `${number(count)} ${count === 1 ? one : many}`;
+
+/** “just now”, “3 minutes ago”, or the date when it is long ago. */
+export function ago(time: string, now = Date.now()): string {
+  const seconds = Math.round((Date.parse(time) - now) / 1000);
+  if (Number.isNaN(seconds)) return 'at an unknown time';
+  if (seconds > -45) return 'just now';
+  if (seconds > -3600) return RELATIVE.format(Math.round(seconds / 60), 'minute');
+  if (seconds > -86_400) return RELATIVE.format(Math.round(seconds / 3600), 'hour');
+  if (seconds > -7 * 86_400) return RELATIVE.format(Math.round(seconds / 86_400), 'day');
+  return new Date(time).toLocaleDateString('en', { dateStyle: 'medium' });
+}
+
+/** A size in bytes as “1.2 MB”. */
+export function bytes(size: number): string {
+  const units = ['B', 'kB', 'MB', 'GB', 'TB'];
+  const step = Math.min(units.length - 1, Math.floor(Math.log10(Math.max(size, 1)) / 3));
+  const scaled = size / 1000 ** step;
+  return `${scaled.toFixed(step > 0 && scaled < 10 ? 1 : 0)} ${units[step]}`;
+}
+
+/** How the sync stands, for the pill and the live region. */
+export interface Standing {
+  tone: 'calm' | 'busy' | 'offline' | 'trouble';
+  /** Two or three words. */
+  short: string;
+  /** A sentence. */
+  long: string;
+}
+
+const PHASES: Partial<Record<SyncStatus['phase'], string>> = {
+  opening: 'Calling the server',
+  pushing: 'Sending your changes',
+  pulling: 'Fetching changes',
+  finishing: 'Comparing notes',
+  reconciling: 'Comparing notes',
+};
+
+export function standing(status: SyncStatus, online: boolean): Standing {
+  const waiting = status.pending > 0 ? plural(status.pending, 'change') : undefined;
+  if (!online || status.error?.code === 'offline') {
+    return {
+      tone: 'offline',
+      short: waiting ? `Offline · ${number(status.pending)} kept` : 'Offline',
+      long: waiting
+        ? `Offline. ${waiting} kept on this device, sent when the network returns.`
+        : 'Offline. Everything you do is kept on this device.',
+    };
+  }
+  if (status.error) {
+    const { title } = explain(status.error);
+    return { tone: 'trouble', short: title, long: `${title}. ${waiting ? `${waiting} kept on this device.` : ''}`.trim() };
+  }
+  const phase = PHASES[status.phase];
+  if (phase) {
+    const { progress } = status;
+    const part = progress && progress.total > 0 ? ` ${Math.floor((100 * progress.done) / progress.total)} %` : '';
+    return { tone: 'busy', short: `Syncing${part}`, long: `${phase}${part ? `,${part} done` : ''}.` };
+  }
+  if (waiting) return { tone: 'busy', short: `${number(status.pending)} to send`, long: `${waiting} waiting to be sent.` };
+  return status.last_sync
+    ? { tone: 'calm', short: 'In sync', long: 'Everything is in sync.' }
+    : { tone: 'busy', short: 'Not synced yet', long: 'Not synced with the server yet.' };
+}
+
+export interface Explained {
+  title: string;
+  help: string;
+  action?: 'sign-in' | 'retry' | 'reload';
+}
+
+const EXPLAINED: Record<string, Explained> = {
+  unauthenticated: {
+    title: 'Signed out',
+    help: 'The server no longer accepts this sign-in. Your records are safe on this device; sign in again to sync.',
+    action: 'sign-in',
+  },
+  wrong_user: {
+    title: 'Somebody else’s records',
+    help: 'What is on this device belongs to another account, so nothing is sent. Sign in with the first name, or use another one.',
+  },
+  quota: {
+    title: 'This device is full',
+    help: 'The browser gave no more storage. Free some space on the device, then try again; nothing saved so far is lost.',
+    action: 'retry',
+  },
+  private_mode: {
+    title: 'No storage in this window',
+    help: 'This browser window keeps nothing. Open the app in an ordinary window.',
+  },
+  blocked: {
+    title: 'Another tab is in the way',
+    help: 'A tab with an older version of the app is open. Close it, then reload this one.',
+    action: 'reload',
+  },
+  closed: { title: 'The database was closed', help: 'Reload the page to go on; nothing is lost.', action: 'reload' },
+  offline: { title: 'Offline', help: 'Your changes are kept on this device and sent when the network returns.', action: 'retry' },
+  busy: { title: 'The server is busy', help: 'Syncing is tried again by itself in a moment.', action: 'retry' },
+  airbag: {
+    title: 'Too many deletions',
+    help: 'This sync would delete much of what is on the server, so it was stopped. Nothing has been deleted there.',
+  },
+  protocol: { title: 'The versions do not match', help: 'This app is older than the server. Reload to get the new one.', action: 'reload' },
+};
+
+/** An error as a person needs it: what it is, what it means for their records, what to do. */
+export function explain(error: unknown): Explained {
+  const { code, help, message } = (error ?? {}) as { code?: string; help?: string; message?: string };
+  const known = code ? EXPLAINED[code] : undefined;
+  if (known) return known;
+  return {
+    title: message?.replace(/\.$/, '') || 'Something went wrong',
+    help: help ?? 'Your records are safe on this device. Try again; if it stays so, the server’s log says more.',
+    action: 'retry',
+  };
+}
