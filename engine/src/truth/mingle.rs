@@ -163,6 +163,11 @@ impl Mingle {
         })
     }
 
+    /// The commit that is made if anything changes, and who makes it.
+    pub fn made(&self) -> Stamp {
+        self.made
+    }
+
     /// Decides on some of the push's claims.
     pub fn decide(&mut self, claims: impl IntoIterator<Item = Claim>, view: &View) -> Writes {
         let mut writes = Writes::default();

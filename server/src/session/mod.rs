@@ -5,6 +5,13 @@
 //! No HTTP and no SQL in here, and no rule of merging: the store loads and writes, the engine
 //! decides.
 
+mod finish;
+mod open;
+mod problem;
+mod pull;
+mod push;
+mod records;
+mod ride;
 mod settings;
 
 use std::sync::Arc;
@@ -13,12 +20,13 @@ use serde::Serialize;
 use tidemark_protocol::{
     CancelAnswer, CancelRequest, Checkin, Code, DeviceId, FinishAnswer, FinishRequest, OpenAnswer,
     OpenRequest, Problem, PullAnswer, PullRequest, PushAnswer, PushRequest, ServerRecord,
+    SessionId,
 };
 use tokio::sync::broadcast;
 
 pub use settings::{Clock, Settings, SystemClock};
 
-use crate::store::Store;
+use crate::store::{Session, Snapshot, Store, StoreError};
 
 /// Who is asking: the `sub` of a token that was checked.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,7 +62,7 @@ pub struct RecordsQuery {
 }
 
 /// One page of the truth at one moment, ordered by key.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Default, Serialize)]
 pub struct RecordsPage {
     /// The live records.
     pub records: Vec<ServerRecord>,
@@ -100,54 +108,61 @@ impl Service {
     ///
     /// # Errors
     /// `protocol`, `stale_device`, `session_gone`, `not_found`, `not_supported`, `malformed`.
-    #[expect(clippy::unused_async, reason = "its body follows")]
-    pub async fn open(&self, _: &Caller, _: OpenRequest) -> Result<OpenAnswer, Problem> {
-        Err(unbuilt())
+    pub async fn open(&self, caller: &Caller, request: OpenRequest) -> Result<OpenAnswer, Problem> {
+        self.ride_open(caller, request).await
     }
 
     /// Stages or mingles a batch; works off what rides.
     ///
     /// # Errors
     /// `session_gone`, `too_large`, `airbag`.
-    #[expect(clippy::unused_async, reason = "its body follows")]
-    pub async fn push(&self, _: &Caller, _: PushRequest) -> Result<PushAnswer, Problem> {
-        Err(unbuilt())
+    pub async fn push(&self, caller: &Caller, request: PushRequest) -> Result<PushAnswer, Problem> {
+        self.ride_push(caller, request).await
     }
 
     /// Gives a page of the window; works off what rides.
     ///
     /// # Errors
     /// `session_gone`; `malformed` for a cursor never given out.
-    #[expect(clippy::unused_async, reason = "its body follows")]
-    pub async fn pull(&self, _: &Caller, _: PullRequest) -> Result<PullAnswer, Problem> {
-        Err(unbuilt())
+    pub async fn pull(&self, caller: &Caller, request: PullRequest) -> Result<PullAnswer, Problem> {
+        self.ride_pull(caller, request).await
     }
 
     /// Ends a session, if both sides hold the same.
     ///
     /// # Errors
     /// `session_gone`; `malformed` for a `last_update` that this truth never issued.
-    #[expect(clippy::unused_async, reason = "its body follows")]
-    pub async fn finish(&self, _: &Caller, _: FinishRequest) -> Result<FinishAnswer, Problem> {
-        Err(unbuilt())
+    pub async fn finish(
+        &self,
+        caller: &Caller,
+        request: FinishRequest,
+    ) -> Result<FinishAnswer, Problem> {
+        let session = ride::named(request.sync_uuid)?;
+        self.finish_session(caller, session, request).await
     }
 
     /// Forgets a session and what it staged.
     ///
     /// # Errors
     /// `session_gone`.
-    #[expect(clippy::unused_async, reason = "its body follows")]
-    pub async fn cancel(&self, _: &Caller, _: CancelRequest) -> Result<CancelAnswer, Problem> {
-        Err(unbuilt())
+    pub async fn cancel(
+        &self,
+        caller: &Caller,
+        request: CancelRequest,
+    ) -> Result<CancelAnswer, Problem> {
+        self.cancel_session(caller, request).await
     }
 
     /// A page of the live truth, now or at an earlier checkin.
     ///
     /// # Errors
     /// `not_found`; `malformed` for a cursor never given out.
-    #[expect(clippy::unused_async, reason = "its body follows")]
-    pub async fn records(&self, _: &Caller, _: RecordsQuery) -> Result<RecordsPage, Problem> {
-        Err(unbuilt())
+    pub async fn records(
+        &self,
+        caller: &Caller,
+        query: RecordsQuery,
+    ) -> Result<RecordsPage, Problem> {
+        self.records_page(caller, query).await
     }
 
     /// Whether the store answers.
@@ -166,22 +181,55 @@ impl Service {
         self.inner.commits.subscribe()
     }
 
-    /// Ends the sessions that expired.
+    /// Ends the sessions that expired; how many.
     ///
     /// # Errors
     /// The store's.
-    #[expect(clippy::unused_async, reason = "its body follows")]
-    pub async fn sweep(&self) -> Result<u64, crate::store::StoreError> {
-        let _ = self.inner.clock.now_micros();
-        Ok(0)
+    pub async fn sweep(&self) -> Result<u64, StoreError> {
+        let touched_after = self
+            .inner
+            .clock
+            .now_micros()
+            .saturating_sub(self.expiry_micros());
+        let mut change = self.inner.store.change().await?;
+        let ended = change.expire_sessions(touched_after).await?;
+        change.commit().await?;
+        Ok(ended)
     }
 
     /// Waits for what runs and closes the store; calls after it fail with `busy`.
     pub async fn close(&self) {
         self.inner.store.close().await;
     }
-}
 
-fn unbuilt() -> Problem {
-    Problem::new(Code::NotSupported, "Sessions are not built yet.")
+    /// The server's time as a point on a datastore's clock.
+    fn now(&self) -> Result<Checkin, Problem> {
+        Checkin::from_micros(self.inner.clock.now_micros()).map_err(|_| {
+            tracing::error!("the server's clock shows no year between 0 and 9999");
+            Problem::new(Code::Internal, "The server failed; its log says why.")
+        })
+    }
+
+    fn expiry_micros(&self) -> i64 {
+        i64::try_from(self.inner.settings.session_expiry.as_micros()).unwrap_or(i64::MAX)
+    }
+
+    /// The caller's session, if it has not ended; to be asked in the very transaction that
+    /// relies on it.
+    async fn alive(
+        &self,
+        snapshot: &mut Snapshot,
+        caller: &Caller,
+        id: SessionId,
+        now: Checkin,
+    ) -> Result<Session, Problem> {
+        let touched_after = now.micros().saturating_sub(self.expiry_micros());
+        let session = snapshot.session(id, &caller.user, touched_after).await?;
+        session.ok_or_else(problem::session_gone)
+    }
+
+    fn tell(&self, commit: Commit) {
+        // Nobody listening is no failure.
+        let _ = self.inner.commits.send(commit);
+    }
 }

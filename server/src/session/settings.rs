@@ -2,6 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
+use tidemark_engine::truth::Airbag;
 use tidemark_protocol::Limits;
 
 /// The bounds and thresholds that sessions keep to.
@@ -11,10 +12,8 @@ pub struct Settings {
     pub limits: Limits,
     /// How long a session lives after its last call.
     pub session_expiry: Duration,
-    /// A push that deletes fewer records than this is never held by the airbag.
-    pub airbag_deletes_min: u64,
-    /// A push that deletes at most so many per cent of the live records is never held.
-    pub airbag_percent_max: u64,
+    /// When a push that deletes is held.
+    pub airbag: Airbag,
 }
 
 impl Default for Settings {
@@ -22,8 +21,7 @@ impl Default for Settings {
         Self {
             limits: Limits::default(),
             session_expiry: Duration::from_mins(10),
-            airbag_deletes_min: 20,
-            airbag_percent_max: 20,
+            airbag: Airbag::default(),
         }
     }
 }

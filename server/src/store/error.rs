@@ -29,3 +29,18 @@ pub enum StoreError {
         detail: String,
     },
 }
+
+impl StoreError {
+    /// Whether the same call may succeed a moment later.
+    pub fn is_passing(&self) -> bool {
+        match self {
+            Self::Database(sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed) => true,
+            Self::Database(sqlx::Error::Database(error)) => {
+                // SQLITE_BUSY and SQLITE_LOCKED, in their extended forms too.
+                let code = error.code().and_then(|code| code.parse::<u32>().ok());
+                code.is_some_and(|code| matches!(code & 0xff, 5 | 6))
+            }
+            _ => false,
+        }
+    }
+}

@@ -1,9 +1,12 @@
 //! Where the truth is kept: the contract of every back-end. SQL lives in the back-ends only.
 
 mod error;
+mod rows;
 mod sqlite;
 
 pub use error::StoreError;
+pub(crate) use rows::{Datastore, Device, Session, Shown};
+pub(crate) use sqlite::{Change, RecordsPart, Snapshot, WindowPart};
 
 /// An open database. Clones share it.
 #[derive(Clone)]
@@ -25,6 +28,16 @@ impl Store {
         Ok(Self {
             backend: sqlite::Sqlite::connect(path).await?,
         })
+    }
+
+    /// One moment of the database, for reading.
+    pub(crate) async fn snapshot(&self) -> Result<Snapshot, StoreError> {
+        self.backend.snapshot().await
+    }
+
+    /// One change, alone among changes; it sees all commits before it.
+    pub(crate) async fn change(&self) -> Result<Change, StoreError> {
+        self.backend.change().await
     }
 
     /// Whether the database answers.

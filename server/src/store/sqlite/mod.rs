@@ -1,10 +1,23 @@
 //! SQLite in a file: one writer at a time (`BEGIN IMMEDIATE`), and readers that each see one
 //! moment (write-ahead log).
 
-use std::time::Duration;
+mod acks;
+mod datastores;
+mod decode;
+mod mingle;
+mod records;
+mod sessions;
+mod staged;
+mod view;
+mod window;
+
+use std::{
+    ops::{Deref, DerefMut},
+    time::Duration,
+};
 
 use sqlx::{
-    SqlitePool,
+    SqlitePool, Transaction,
     sqlite::{
         SqliteAutoVacuum, SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions,
         SqliteSynchronous,
@@ -12,6 +25,9 @@ use sqlx::{
 };
 
 use super::StoreError;
+
+pub(crate) use records::RecordsPart;
+pub(crate) use window::WindowPart;
 
 /// How many snapshots may be read at once.
 const READERS_MAX: u32 = 4;
@@ -58,6 +74,17 @@ impl Sqlite {
         Ok(Self { writer, readers })
     }
 
+    pub(super) async fn snapshot(&self) -> Result<Snapshot, StoreError> {
+        Ok(Snapshot {
+            tx: self.readers.begin().await?,
+        })
+    }
+
+    pub(super) async fn change(&self) -> Result<Change, StoreError> {
+        let tx = self.writer.begin_with("begin immediate").await?;
+        Ok(Change(Snapshot { tx }))
+    }
+
     pub(super) async fn ready(&self) -> Result<(), StoreError> {
         sqlx::query("select 1").execute(&self.readers).await?;
         Ok(())
@@ -66,6 +93,36 @@ impl Sqlite {
     pub(super) async fn close(&self) {
         self.readers.close().await;
         self.writer.close().await;
+    }
+}
+
+/// One moment of the database, for reading. Dropping it ends it.
+pub(crate) struct Snapshot {
+    tx: Transaction<'static, sqlx::Sqlite>,
+}
+
+/// One change of the database: all of it is written at the commit, or none. Dropping it
+/// without a commit forgets it. There is one at a time.
+pub(crate) struct Change(Snapshot);
+
+impl Change {
+    /// Makes the change durable and visible.
+    pub(crate) async fn commit(self) -> Result<(), StoreError> {
+        Ok(self.0.tx.commit().await?)
+    }
+}
+
+impl Deref for Change {
+    type Target = Snapshot;
+
+    fn deref(&self) -> &Snapshot {
+        &self.0
+    }
+}
+
+impl DerefMut for Change {
+    fn deref_mut(&mut self) -> &mut Snapshot {
+        &mut self.0
     }
 }
 

@@ -1,0 +1,179 @@
+//! Open: a session for the device, or the proof that it needs none.
+
+use tidemark_engine::{
+    fingerprint::DatastoreFingerprint,
+    truth::{self, OpenView, Opened},
+};
+use tidemark_protocol::{Checkin, Code, Mode, OpenAnswer, OpenRequest, Problem, SessionId};
+
+use super::{Caller, Service, problem::no_datastore};
+use crate::store::{Datastore, Session, Snapshot};
+
+impl Service {
+    /// Works off an open that nothing rides on.
+    pub(super) async fn open_session(
+        &self,
+        caller: &Caller,
+        request: &OpenRequest,
+    ) -> Result<OpenAnswer, Problem> {
+        truth::refuse_unsupported(request)?;
+        let may_be_in_sync = request.pending == 0 && request.fingerprint.is_some();
+        if may_be_in_sync && let Some(answer) = self.look(caller, request).await? {
+            return Ok(answer);
+        }
+        self.open_for_writing(caller, request).await
+    }
+
+    /// Answers from a snapshot where both sides hold the same, which writes nothing.
+    async fn look(
+        &self,
+        caller: &Caller,
+        request: &OpenRequest,
+    ) -> Result<Option<OpenAnswer>, Problem> {
+        let mut snapshot = self.inner.store.snapshot().await?;
+        let named = request.datastore.as_deref();
+        let Some(datastore) = snapshot.datastore_of(&caller.user, named).await? else {
+            return Ok(None);
+        };
+        let view = open_view(&mut snapshot, caller, &datastore, request).await?;
+        match truth::open(request, &view)? {
+            Opened::InSync => Ok(Some(self.in_sync(datastore))),
+            Opened::Session { .. } => Ok(None),
+        }
+    }
+
+    async fn open_for_writing(
+        &self,
+        caller: &Caller,
+        request: &OpenRequest,
+    ) -> Result<OpenAnswer, Problem> {
+        let now = self.now()?;
+        let mut change = self.inner.store.change().await?;
+        let named = request.datastore.as_deref();
+        let datastore = match change.datastore_of(&caller.user, named).await? {
+            Some(datastore) => datastore,
+            None if named.is_some() => return Err(no_datastore()),
+            None => change.create_datastore(&caller.user, now).await?,
+        };
+        let view = open_view(&mut change, caller, &datastore, request).await?;
+        let (last_sync, attempt, is_suspect, leaves_out_tombstones) =
+            match truth::open(request, &view)? {
+                Opened::InSync => {
+                    change.commit().await?;
+                    return Ok(self.in_sync(datastore));
+                }
+                Opened::Session {
+                    last_sync,
+                    attempt,
+                    is_suspect,
+                    leaves_out_tombstones,
+                } => (last_sync, attempt, is_suspect, leaves_out_tombstones),
+            };
+        let device = request.device_uuid;
+        let session = Session {
+            id: SessionId::new(uuid::Uuid::new_v4()),
+            datastore: datastore.id.clone(),
+            device,
+            mode: Mode::Fast,
+            last_sync,
+            max_checkin: datastore.head,
+            leaves_out_tombstones,
+            from: None,
+            pulled: None,
+            remaining: None,
+            acked: false,
+            touched: now.micros(),
+        };
+        let name = request.device.as_ref();
+        let name = name.and_then(|device| device.name.as_deref());
+        change
+            .open_session(&session, &caller.user, name, attempt)
+            .await?;
+        change
+            .confirm_local_keys(&datastore.id, device, last_sync)
+            .await?;
+        change.commit().await?;
+        if is_suspect {
+            let datastore = &datastore.id;
+            tracing::warn!(%device, datastore, "a device opens with an unexpected fingerprint");
+        }
+        Ok(OpenAnswer {
+            sync_uuid: Some(session.id),
+            last_sync,
+            in_sync: false,
+            ..self.in_sync(datastore)
+        })
+    }
+
+    fn in_sync(&self, datastore: Datastore) -> OpenAnswer {
+        OpenAnswer {
+            sync_uuid: None,
+            datastore: datastore.id,
+            last_sync: Some(datastore.head),
+            max_checkin: datastore.head,
+            mode: Mode::Fast,
+            in_sync: true,
+            conflicts: datastore.conflicts,
+            limits: self.inner.settings.limits,
+            previous: None,
+            push: None,
+            pull: None,
+            finish: None,
+        }
+    }
+}
+
+/// What the truth knows of the device that opens; its cost does not grow with the records.
+async fn open_view(
+    snapshot: &mut Snapshot,
+    caller: &Caller,
+    datastore: &Datastore,
+    request: &OpenRequest,
+) -> Result<OpenView, Problem> {
+    let device = request.device_uuid;
+    let known = snapshot.device(&datastore.id, device).await?;
+    if known
+        .as_ref()
+        .is_some_and(|known| known.user != caller.user)
+    {
+        return Err(Problem::new(
+            Code::StaleDevice,
+            "This device was somebody else's: it takes a new `device_uuid`.",
+        ));
+    }
+    let claimed = match request.last_sync {
+        Some(last_sync) => snapshot.commit_at(&datastore.id, last_sync).await?,
+        None => Some(Some(DatastoreFingerprint::EMPTY)),
+    };
+    let expected_at_last_sync = match claimed.flatten() {
+        Some(truth) => {
+            let expected = expected(snapshot, datastore, device, request.last_sync, truth);
+            Some(expected.await?)
+        }
+        None => None,
+    };
+    let head = Some(datastore.head);
+    Ok(OpenView {
+        head: datastore.head,
+        attempt: known.and_then(|known| known.attempt),
+        is_issued: claimed.is_some(),
+        expected_at_head: expected(snapshot, datastore, device, head, datastore.fingerprint)
+            .await?,
+        expected_at_last_sync,
+    })
+}
+
+/// What is expected of a device at a checkin at which the truth had this fingerprint.
+pub(super) async fn expected(
+    snapshot: &mut Snapshot,
+    datastore: &Datastore,
+    device: tidemark_protocol::DeviceId,
+    at: Option<Checkin>,
+    truth: DatastoreFingerprint,
+) -> Result<DatastoreFingerprint, Problem> {
+    let exceptions = snapshot.exceptions(&datastore.id, device, at).await?;
+    let exceptions = exceptions
+        .iter()
+        .map(|(exception, compared)| (exception, *compared));
+    Ok(truth::expected(truth, exceptions))
+}

@@ -1,0 +1,220 @@
+//! Push: batches are staged until one closes the push, which is then mingled into the truth in
+//! one atomic change, a slice at a time, so that its size is bounded by the disk and not by
+//! memory.
+
+use serde_json::value::RawValue;
+use tidemark_engine::truth::{Claim, Head, Held, Mingle, Push, Pusher, View, Writes};
+use tidemark_protocol::{Checkin, Code, Problem, PushOutcome, PushRequest, PushSummary, SessionId};
+
+use super::{Caller, Commit, Service};
+use crate::store::{Change, Session, StoreError};
+
+/// So many records are compared with the truth at once.
+const SLICE_RECORDS: usize = 2000;
+
+/// A closing batch, and what else came with it.
+struct Closing {
+    seq: u32,
+    records: Vec<Box<RawValue>>,
+    is_confirmed: bool,
+}
+
+impl Service {
+    pub(super) async fn push_batch(
+        &self,
+        caller: &Caller,
+        session: SessionId,
+        request: PushRequest,
+    ) -> Result<PushOutcome, Problem> {
+        self.check_batch(&request)?;
+        let now = self.now()?;
+        if request.more {
+            return self.stage_batch(caller, session, request, now).await;
+        }
+        let mut change = self.inner.store.change().await?;
+        let mut session = self.alive(&mut change, caller, session, now).await?;
+        let closing = Closing {
+            seq: request.seq,
+            records: request.records,
+            is_confirmed: request.confirm,
+        };
+        let (summary, commit) = self.mingle(&mut change, &session, closing, now).await?;
+        session.max_checkin = summary.max_checkin;
+        session.remaining = None;
+        session.touched = now.micros();
+        change.unstage(&session).await?;
+        change.update_session(&session).await?;
+        change.commit().await?;
+        if commit.is_some() {
+            self.tell(Commit {
+                datastore: session.datastore,
+                checkin: summary.max_checkin,
+                device: session.device,
+            });
+        }
+        Ok(PushOutcome::Mingled(summary))
+    }
+
+    fn check_batch(&self, request: &PushRequest) -> Result<(), Problem> {
+        let records_max = self.inner.settings.limits.push_records;
+        if request.records.len() > records_max as usize {
+            return Err(Problem::new(
+                Code::TooLarge,
+                format!("A batch holds at most {records_max} records: send more batches."),
+            ));
+        }
+        Ok(())
+    }
+
+    async fn stage_batch(
+        &self,
+        caller: &Caller,
+        session: SessionId,
+        request: PushRequest,
+        now: Checkin,
+    ) -> Result<PushOutcome, Problem> {
+        let text = serde_json::to_string(&request.records).map_err(|error| unreadable(&error))?;
+        let mut change = self.inner.store.change().await?;
+        let mut session = self.alive(&mut change, caller, session, now).await?;
+        let staged = change
+            .stage(&session, request.seq, request.records.len(), &text)
+            .await?;
+        session.touched = now.micros();
+        change.update_session(&session).await?;
+        change.commit().await?;
+        Ok(PushOutcome::Staged(staged))
+    }
+
+    async fn mingle(
+        &self,
+        change: &mut Change,
+        session: &Session,
+        closing: Closing,
+        now: Checkin,
+    ) -> Result<(PushSummary, Option<tidemark_engine::truth::Commit>), Problem> {
+        let is_confirmed = closing.is_confirmed;
+        let push = judge(change, session, closing, now).await?;
+        let local_ids: Vec<_> = push.local_ids().collect();
+        let derived: Vec<_> = push.derived_keys().collect();
+        let known = change
+            .local_keys(&session.datastore, &local_ids, &derived)
+            .await?;
+        let resolved = push.resolve(known);
+
+        let datastore = change.datastore(&session.datastore).await?;
+        let device = change.device(&session.datastore, session.device).await?;
+        let tick = device.map_or(0, |device| device.tick) + 1;
+        let head = Head {
+            checkin: datastore.head,
+            forgotten: datastore.forgotten,
+            fingerprint: datastore.fingerprint,
+            live: datastore.live,
+        };
+        let pusher = Pusher {
+            device: session.device,
+            now,
+            is_confirmed,
+        };
+        let airbag = self.inner.settings.airbag;
+        let Some(mut mingle) = Mingle::new(head, pusher, airbag, resolved.rejected) else {
+            return Err(Problem::new(
+                Code::Internal,
+                "The datastore's clock has run out.",
+            ));
+        };
+        let made = mingle.made();
+        let mut claims = resolved.claims.into_iter();
+        loop {
+            let slice: Vec<Claim> = claims.by_ref().take(SLICE_RECORDS).collect();
+            if slice.is_empty() {
+                break;
+            }
+            let view = change
+                .view(&session.datastore, session.device, &slice)
+                .await?;
+            let (next, writes) = decide(mingle, slice, view).await?;
+            mingle = next;
+            change.write(session, made, tick, &writes).await?;
+        }
+        let closed = mingle.close().map_err(Held::problem)?;
+        if let Some(commit) = &closed.commit {
+            change
+                .commit_push(
+                    &session.datastore,
+                    session.device,
+                    commit,
+                    closed.summary.conflicts,
+                )
+                .await?;
+        }
+        Ok((closed.summary, closed.commit))
+    }
+}
+
+/// Judges the staged batches and the closing one, in the order of their places.
+async fn judge(
+    change: &mut Change,
+    session: &Session,
+    closing: Closing,
+    now: Checkin,
+) -> Result<Push, Problem> {
+    let mut push = Push::new(session.device, now);
+    let mut seqs = change.staged_seqs(session).await?;
+    seqs.retain(|seq| *seq != closing.seq);
+    let closing_place = seqs.partition_point(|seq| *seq < closing.seq);
+    for seq in &seqs[..closing_place] {
+        push = judge_staged(push, change.staged(session, *seq).await?).await?;
+    }
+    push = aside(move || {
+        for record in closing.records {
+            push.add(record.get());
+        }
+        push
+    })
+    .await?;
+    for seq in &seqs[closing_place..] {
+        push = judge_staged(push, change.staged(session, *seq).await?).await?;
+    }
+    Ok(push)
+}
+
+async fn judge_staged(mut push: Push, batch: String) -> Result<Push, Problem> {
+    aside(move || {
+        let records: Vec<&RawValue> =
+            serde_json::from_str(&batch).map_err(|error| unreadable(&error))?;
+        for record in records {
+            push.add(record.get());
+        }
+        Ok(push)
+    })
+    .await?
+}
+
+async fn decide(
+    mut mingle: Mingle,
+    slice: Vec<Claim>,
+    view: View,
+) -> Result<(Mingle, Writes), Problem> {
+    aside(move || {
+        let writes = mingle.decide(slice, &view);
+        (mingle, writes)
+    })
+    .await
+}
+
+/// Hashing and comparing takes long enough to hold up other calls: it goes to a thread of its
+/// own.
+async fn aside<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Problem> {
+    tokio::task::spawn_blocking(work).await.map_err(|error| {
+        tracing::error!(%error, "a push could not be judged");
+        Problem::new(Code::Internal, "The server failed; its log says why.")
+    })
+}
+
+fn unreadable(error: &serde_json::Error) -> Problem {
+    StoreError::Corrupt {
+        what: "staged batch",
+        detail: error.to_string(),
+    }
+    .into()
+}

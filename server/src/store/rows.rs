@@ -1,0 +1,88 @@
+//! What the store keeps besides records, as the sessions see it.
+
+use tidemark_engine::{
+    fingerprint::DatastoreFingerprint,
+    truth::{Answer, Place},
+    version::Version,
+};
+use tidemark_protocol::{Checkin, ConflictSummary, DeviceId, LocalId, Mode, SessionId};
+
+/// One datastore's head.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Datastore {
+    /// Its name.
+    pub(crate) id: String,
+    /// Its newest commit.
+    pub(crate) head: Checkin,
+    /// Tombstones up to here have been dropped.
+    pub(crate) forgotten: Option<Checkin>,
+    /// The fingerprint of the whole truth at the head.
+    pub(crate) fingerprint: DatastoreFingerprint,
+    /// How many records live at the head.
+    pub(crate) live: u64,
+    /// The unsettled conflicts.
+    pub(crate) conflicts: ConflictSummary,
+}
+
+/// What is known of a device.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Device {
+    /// Whose it is.
+    pub(crate) user: String,
+    /// Up to where it has applied everything, by its last finish.
+    pub(crate) last_sync: Option<Checkin>,
+    /// The attempt that its last session was opened with.
+    pub(crate) attempt: Option<uuid::Uuid>,
+    /// How many commits it has made.
+    pub(crate) tick: u64,
+}
+
+/// An open session.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Session {
+    /// Its name.
+    pub(crate) id: SessionId,
+    /// Where.
+    pub(crate) datastore: String,
+    /// Whose.
+    pub(crate) device: DeviceId,
+    /// As decided at open.
+    pub(crate) mode: Mode,
+    /// Up to where the device has applied everything.
+    pub(crate) last_sync: Option<Checkin>,
+    /// Where the window ends.
+    pub(crate) max_checkin: Checkin,
+    /// The device holds nothing yet: tombstones are of no use to it.
+    pub(crate) leaves_out_tombstones: bool,
+    /// Where the window that was sent started.
+    pub(crate) from: Option<Place>,
+    /// The last place that was sent; `None`: nothing was.
+    pub(crate) pulled: Option<Place>,
+    /// How many records were left after that place, if nothing was pushed since.
+    pub(crate) remaining: Option<u64>,
+    /// The device acks by itself, so that its finish does not ack the rest.
+    pub(crate) acked: bool,
+    /// When it was last called, in microseconds since 1970.
+    pub(crate) touched: i64,
+}
+
+/// A version with what its receiver is told beside it.
+#[derive(Clone, Debug)]
+pub(crate) struct Shown {
+    /// The version. Its value is not read where the receiver just pushed the very same.
+    pub(crate) version: Version,
+    /// What the session pushed of it.
+    pub(crate) pushed: Option<Answer>,
+    /// The receiver's own name for it, while its knowing the key is not confirmed.
+    pub(crate) unconfirmed: Option<LocalId>,
+}
+
+impl Shown {
+    /// About how many bytes it takes on the wire.
+    pub(crate) fn bytes(&self) -> u64 {
+        const REST: usize = 200;
+        let content = self.version.content.as_ref();
+        let value = content.map_or(0, |content| content.value.as_str().len());
+        (REST + value) as u64
+    }
+}

@@ -1,0 +1,116 @@
+//! Datastores, their commits and their members.
+
+use sqlx::{Row, sqlite::SqliteRow};
+use tidemark_engine::fingerprint::DatastoreFingerprint;
+use tidemark_protocol::{Checkin, ConflictSummary};
+
+use super::{
+    super::{Datastore, StoreError},
+    Change, Snapshot, decode,
+};
+
+impl Snapshot {
+    /// The caller's datastore: the named one where they are a member of it, or their own.
+    /// `None`: there is none, or none that they may see.
+    pub(crate) async fn datastore_of(
+        &mut self,
+        user: &str,
+        named: Option<&str>,
+    ) -> Result<Option<Datastore>, StoreError> {
+        let row = match named {
+            Some(id) => {
+                sqlx::query(
+                    "select datastore.* from datastore \
+                     join member on member.datastore = datastore.id \
+                     where datastore.id = ?1 and member.user = ?2",
+                )
+                .bind(id)
+                .bind(user)
+                .fetch_optional(&mut *self.tx)
+                .await?
+            }
+            None => {
+                sqlx::query("select * from datastore where owner = ?1")
+                    .bind(user)
+                    .fetch_optional(&mut *self.tx)
+                    .await?
+            }
+        };
+        row.as_ref().map(datastore).transpose()
+    }
+
+    /// A datastore that is known to exist.
+    pub(crate) async fn datastore(&mut self, id: &str) -> Result<Datastore, StoreError> {
+        let row = sqlx::query("select * from datastore where id = ?1")
+            .bind(id)
+            .fetch_one(&mut *self.tx)
+            .await?;
+        datastore(&row)
+    }
+
+    /// Whether this truth issued a checkin; inside, the fingerprint of the truth as of it,
+    /// unless it was dropped.
+    pub(crate) async fn commit_at(
+        &mut self,
+        datastore: &str,
+        checkin: Checkin,
+    ) -> Result<Option<Option<DatastoreFingerprint>>, StoreError> {
+        let row =
+            sqlx::query("select fingerprint from commits where datastore = ?1 and checkin = ?2")
+                .bind(datastore)
+                .bind(checkin.micros())
+                .fetch_optional(&mut *self.tx)
+                .await?;
+        row.as_ref()
+            .map(|row| decode::parsed_maybe(row, "fingerprint"))
+            .transpose()
+    }
+}
+
+impl Change {
+    /// Makes a user's own datastore; that is its first commit.
+    pub(crate) async fn create_datastore(
+        &mut self,
+        user: &str,
+        checkin: Checkin,
+    ) -> Result<Datastore, StoreError> {
+        // 62 random bits: short, for it stands in every row of every index.
+        let id = format!("{:016x}", uuid::Uuid::new_v4().as_u64_pair().1);
+        let empty = DatastoreFingerprint::EMPTY.to_string();
+        sqlx::query(
+            "insert into datastore (id, owner, head, fingerprint, live) values (?1, ?2, ?3, ?4, 0)",
+        )
+        .bind(&id)
+        .bind(user)
+        .bind(checkin.micros())
+        .bind(&empty)
+        .execute(&mut *self.tx)
+        .await?;
+        sqlx::query("insert into member (datastore, user, role) values (?1, ?2, 'owner')")
+            .bind(&id)
+            .bind(user)
+            .execute(&mut *self.tx)
+            .await?;
+        sqlx::query("insert into commits (datastore, checkin, fingerprint) values (?1, ?2, ?3)")
+            .bind(&id)
+            .bind(checkin.micros())
+            .bind(&empty)
+            .execute(&mut *self.tx)
+            .await?;
+        self.datastore(&id).await
+    }
+}
+
+fn datastore(row: &SqliteRow) -> Result<Datastore, StoreError> {
+    Ok(Datastore {
+        id: row.try_get("id")?,
+        head: decode::checkin(row, "head")?,
+        forgotten: decode::checkin_maybe(row, "forgotten")?,
+        fingerprint: decode::parsed(row, "fingerprint")?,
+        live: decode::count(row, "live")?,
+        conflicts: ConflictSummary {
+            open: decode::count(row, "conflicts_open")?,
+            changed: decode::checkin_maybe(row, "conflicts_changed")?,
+        },
+    })
+}

@@ -1,0 +1,258 @@
+//! Writes what the engine decided on a push. One statement a table, whatever the number of
+//! records; the batch crosses as one bound JSON text.
+
+use serde::Serialize;
+use serde_json::json;
+use tidemark_engine::{
+    json::Canonical,
+    truth::{Answer, Commit, Conflict, LocalKey, NewVersion, Writes},
+    version::Stamp,
+};
+use tidemark_protocol::{Checkin, DeviceId};
+
+use super::{
+    super::{Session, StoreError},
+    Change,
+};
+
+impl Change {
+    /// Writes what was decided for a slice of a session's push, as part of the commit `made`.
+    pub(crate) async fn write(
+        &mut self,
+        session: &Session,
+        made: Stamp,
+        tick: u64,
+        writes: &Writes,
+    ) -> Result<(), StoreError> {
+        let datastore = &session.datastore;
+        self.supersede(datastore, made.checkin, &writes.versions)
+            .await?;
+        self.insert_versions(datastore, made, tick, &writes.versions)
+            .await?;
+        self.insert_local_keys(datastore, &writes.local_keys)
+            .await?;
+        self.insert_conflicts(datastore, made.checkin, &writes.conflicts)
+            .await?;
+        self.keep_answers(session, made.checkin, &writes.answers)
+            .await
+    }
+
+    /// Closes a push that changed the truth: its commit becomes the head.
+    pub(crate) async fn commit_push(
+        &mut self,
+        datastore: &str,
+        device: DeviceId,
+        commit: &Commit,
+        conflicts: u64,
+    ) -> Result<(), StoreError> {
+        sqlx::query(
+            "update datastore set head = ?2, fingerprint = ?3, live = ?4, \
+             conflicts_open = conflicts_open + ?5, \
+             conflicts_changed = case when ?6 then ?2 else conflicts_changed end where id = ?1",
+        )
+        .bind(datastore)
+        .bind(commit.checkin.micros())
+        .bind(commit.fingerprint.to_string())
+        .bind(number(commit.live))
+        .bind(number(conflicts))
+        .bind(commit.has_conflicts)
+        .execute(&mut *self.tx)
+        .await?;
+        sqlx::query(
+            "insert into commits (datastore, checkin, device, fingerprint) \
+             values (?1, ?2, ?3, ?4)",
+        )
+        .bind(datastore)
+        .bind(commit.checkin.micros())
+        .bind(device.to_string())
+        .bind(commit.fingerprint.to_string())
+        .execute(&mut *self.tx)
+        .await?;
+        sqlx::query("update device set tick = tick + 1 where datastore = ?1 and device_uuid = ?2")
+            .bind(datastore)
+            .bind(device.to_string())
+            .execute(&mut *self.tx)
+            .await?;
+        Ok(())
+    }
+
+    async fn supersede(
+        &mut self,
+        datastore: &str,
+        by: Checkin,
+        versions: &[NewVersion],
+    ) -> Result<(), StoreError> {
+        let rows = versions.iter().filter_map(|new| {
+            let supersedes = new.supersedes?;
+            Some((&new.version.key, supersedes.micros()))
+        });
+        let Some(rows) = batch(rows)? else {
+            return Ok(());
+        };
+        sqlx::query(
+            "update version set superseded = ?3 where (datastore, key, checkin) in \
+             (select ?1, value ->> 0, value ->> 1 from json_each(?2))",
+        )
+        .bind(datastore)
+        .bind(rows)
+        .bind(by.micros())
+        .execute(&mut *self.tx)
+        .await?;
+        Ok(())
+    }
+
+    async fn insert_versions(
+        &mut self,
+        datastore: &str,
+        made: Stamp,
+        tick: u64,
+        versions: &[NewVersion],
+    ) -> Result<(), StoreError> {
+        let rows = versions.iter().map(|NewVersion { version, .. }| {
+            let content = version.content.as_ref();
+            (
+                &version.key,
+                &version.entity,
+                content.map(|content| content.value.as_str()),
+                &version.created,
+                &version.updated,
+                version.stamps.encode(version.made()),
+                content.map(|content| content.fingerprint),
+                version.conflict.map(|conflict| conflict.to_string()),
+            )
+        });
+        let Some(rows) = batch(rows)? else {
+            return Ok(());
+        };
+        sqlx::query(
+            "insert into version (datastore, key, checkin, entity, value, created, updated, \
+             stamps, fingerprint, conflict, deleted, device, device_tick) \
+             select ?1, value ->> 0, ?3, value ->> 1, value ->> 2, value ->> 3, value ->> 4, \
+             value ->> 5, value ->> 6, value ->> 7, value ->> 2 is null, ?4, ?5 \
+             from json_each(?2)",
+        )
+        .bind(datastore)
+        .bind(rows)
+        .bind(made.checkin.micros())
+        .bind(made.device.to_string())
+        .bind(number(tick))
+        .execute(&mut *self.tx)
+        .await?;
+        Ok(())
+    }
+
+    async fn insert_local_keys(
+        &mut self,
+        datastore: &str,
+        local_keys: &[LocalKey],
+    ) -> Result<(), StoreError> {
+        let rows = local_keys.iter().map(|row| {
+            let first = row.first.map(Checkin::micros);
+            (row.local_id, &row.key, row.device, first)
+        });
+        let Some(rows) = batch(rows)? else {
+            return Ok(());
+        };
+        sqlx::query(
+            "insert into local_key (datastore, local_id, key, device, checkin) \
+             select ?1, value ->> 0, value ->> 1, value ->> 2, value ->> 3 from json_each(?2)",
+        )
+        .bind(datastore)
+        .bind(rows)
+        .execute(&mut *self.tx)
+        .await?;
+        Ok(())
+    }
+
+    async fn insert_conflicts(
+        &mut self,
+        datastore: &str,
+        checkin: Checkin,
+        conflicts: &[Conflict],
+    ) -> Result<(), StoreError> {
+        let rows = conflicts.iter().map(|conflict| {
+            (
+                conflict.id.to_string(),
+                &conflict.key,
+                &conflict.entity,
+                json!(conflict.fields).to_string(),
+                conflict.base.map(Checkin::micros),
+                conflict.truth.as_ref().map(Canonical::as_str),
+                conflict.device.as_ref().map(Canonical::as_str),
+                conflict.truth_device,
+                conflict.device_uuid,
+            )
+        });
+        let Some(rows) = batch(rows)? else {
+            return Ok(());
+        };
+        sqlx::query(
+            "insert into conflict (datastore, id, key, checkin, entity, fields, base, truth, \
+             device, truth_device, device_uuid) \
+             select ?1, value ->> 0, value ->> 1, ?3, value ->> 2, value ->> 3, value ->> 4, \
+             value ->> 5, value ->> 6, value ->> 7, value ->> 8 from json_each(?2)",
+        )
+        .bind(datastore)
+        .bind(rows)
+        .bind(checkin.micros())
+        .execute(&mut *self.tx)
+        .await?;
+        Ok(())
+    }
+
+    /// Keeps how the session's pulls answer, with the truth's version after this push.
+    async fn keep_answers(
+        &mut self,
+        session: &Session,
+        made: Checkin,
+        answers: &[Answer],
+    ) -> Result<(), StoreError> {
+        let rows = answers.iter().map(|answer| {
+            let conflict = answer.conflict.map(|conflict| conflict.to_string());
+            (&answer.key, answer.local_id, answer.whole, conflict)
+        });
+        let Some(rows) = batch(rows)? else {
+            return Ok(());
+        };
+        sqlx::query(
+            "insert into pushed (datastore, sync_uuid, key, local_id, fingerprint, conflict, \
+             checkin, fresh) \
+             select ?1, ?2, answer.value ->> 0, answer.value ->> 1, answer.value ->> 2, \
+             answer.value ->> 3, version.checkin, coalesce(version.checkin = ?4, 0) \
+             from json_each(?3) as answer \
+             left join version on version.datastore = ?1 and version.key = answer.value ->> 0 \
+             and version.superseded is null where true \
+             on conflict (datastore, sync_uuid, key) do update set \
+             local_id = coalesce(local_id, excluded.local_id), \
+             fingerprint = excluded.fingerprint, \
+             conflict = coalesce(conflict, excluded.conflict), \
+             checkin = excluded.checkin, fresh = excluded.fresh",
+        )
+        .bind(&session.datastore)
+        .bind(session.id.to_string())
+        .bind(rows)
+        .bind(made.micros())
+        .execute(&mut *self.tx)
+        .await?;
+        Ok(())
+    }
+}
+
+/// The rows as one JSON array; `None`: there are none to write.
+fn batch<T: Serialize>(rows: impl Iterator<Item = T>) -> Result<Option<String>, StoreError> {
+    let rows: Vec<T> = rows.collect();
+    if rows.is_empty() {
+        return Ok(None);
+    }
+    serde_json::to_string(&rows)
+        .map(Some)
+        .map_err(|error| StoreError::Corrupt {
+            what: "batch",
+            detail: error.to_string(),
+        })
+}
+
+/// A count as a column: `SQLite`'s integers are signed.
+fn number(count: u64) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
+}

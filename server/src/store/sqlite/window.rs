@@ -1,0 +1,241 @@
+//! What a session is to be sent: the window of the truth after its start, and before that what
+//! it must be told whatever the window holds.
+//!
+//! Three lists, each in the order of (checkin, key), put together by the caller: what lies at or
+//! before the window's start, yet was pushed in this session, or is owed to the device; the
+//! window proper; and pushed names for which the truth has no record.
+
+use futures_util::{Stream, TryStreamExt};
+use sqlx::sqlite::SqliteRow;
+use tidemark_engine::{
+    truth::{Answer, Place, Start},
+    version::ConflictId,
+};
+use tidemark_protocol::{Key, LocalId};
+
+use super::{
+    super::{Session, Shown, StoreError},
+    Snapshot, decode, view,
+};
+
+/// A version with what the session is told beside it: ?1 datastore, ?2 session, ?3 device. A
+/// value that the device is known to hold is not read.
+macro_rules! shown {
+    () => {
+        "select version.key, version.checkin, version.entity, version.created, \
+         version.updated, version.device, version.stamps, version.fingerprint, \
+         version.conflict, \
+         case when pushed.fingerprint = version.fingerprint then '' else version.value end \
+           as value, \
+         pushed.key as pushed_key, pushed.local_id as pushed_local_id, \
+         pushed.fingerprint as pushed_whole, pushed.conflict as pushed_conflict, \
+         local_key.local_id as unconfirmed"
+    };
+}
+
+macro_rules! beside {
+    () => {
+        " left join pushed on pushed.datastore = ?1 and pushed.sync_uuid = ?2 \
+            and pushed.key = version.key \
+          left join local_key on local_key.datastore = ?1 and local_key.device = ?3 \
+            and local_key.key = version.key and local_key.confirmed = 0 "
+    };
+}
+
+/// The versions as of ?4 after the place (?7, ?8) and at or before the window's start (?5, ?6)
+/// that are due all the same.
+macro_rules! early_from {
+    () => {
+        " from (select key from pushed where datastore = ?1 and sync_uuid = ?2 and fresh = 0 \
+              and checkin <= ?5 \
+            union select key from client_state where datastore = ?1 and device = ?3 \
+              and owed = 1) as due \
+          join version on version.datastore = ?1 and version.key = due.key \
+            and version.checkin = (select max(newest.checkin) from version newest \
+              where newest.datastore = ?1 and newest.key = due.key and newest.checkin <= ?4) \
+            and (version.checkin, version.key) <= (?5, ?6) \
+            and (version.checkin, version.key) > (?7, ?8) "
+    };
+}
+
+/// The versions live as of ?4 after the place (?5, ?6); without tombstones if ?7.
+macro_rules! window_where {
+    () => {
+        " where version.datastore = ?1 and (version.checkin, version.key) > (?5, ?6) \
+            and version.checkin <= ?4 \
+            and (version.superseded is null or version.superseded > ?4) \
+            and (version.deleted = 0 or ?7 = 0 or exists (select 1 from pushed told \
+              where told.datastore = ?1 and told.sync_uuid = ?2 and told.key = version.key)) "
+    };
+}
+
+/// A part of what a session is to be sent.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct WindowPart<'a> {
+    /// The session that asks.
+    pub(crate) session: &'a Session,
+    /// Where the part starts.
+    pub(crate) start: &'a Start,
+    /// At most so many records.
+    pub(crate) records_max: u32,
+    /// No further record once the values have reached so many bytes.
+    pub(crate) bytes_max: u64,
+}
+
+impl Snapshot {
+    /// What lies at or before the window's start and is to be sent all the same.
+    pub(crate) async fn early(&mut self, part: WindowPart<'_>) -> Result<Vec<Shown>, StoreError> {
+        let window = bound(part.start.window.as_ref());
+        let after = bound(part.start.pushed.as_ref());
+        let rows = sqlx::query(concat!(
+            shown!(),
+            early_from!(),
+            beside!(),
+            "order by version.checkin, version.key limit ?9"
+        ))
+        .bind(&part.session.datastore)
+        .bind(part.session.id.to_string())
+        .bind(part.session.device.to_string())
+        .bind(part.session.max_checkin.micros())
+        .bind(window.0)
+        .bind(window.1)
+        .bind(after.0)
+        .bind(after.1)
+        .bind(part.records_max)
+        .fetch(&mut *self.tx);
+        collect(rows, part.bytes_max, shown).await
+    }
+
+    /// The window proper.
+    pub(crate) async fn window(&mut self, part: WindowPart<'_>) -> Result<Vec<Shown>, StoreError> {
+        let after = bound(part.start.window.as_ref());
+        let rows = sqlx::query(concat!(
+            shown!(),
+            " from version indexed by version_window",
+            beside!(),
+            window_where!(),
+            "order by version.checkin, version.key limit ?8"
+        ))
+        .bind(&part.session.datastore)
+        .bind(part.session.id.to_string())
+        .bind(part.session.device.to_string())
+        .bind(part.session.max_checkin.micros())
+        .bind(after.0)
+        .bind(after.1)
+        .bind(part.session.leaves_out_tombstones)
+        .bind(part.records_max)
+        .fetch(&mut *self.tx);
+        collect(rows, part.bytes_max, shown).await
+    }
+
+    /// How many records [`Self::early`] and [`Self::window`] have from a start on.
+    pub(crate) async fn count_due(
+        &mut self,
+        session: &Session,
+        start: &Start,
+    ) -> Result<u64, StoreError> {
+        let window = bound(start.window.as_ref());
+        let after = bound(start.pushed.as_ref());
+        let early = sqlx::query(concat!("select count(*) as count", early_from!()))
+            .bind(&session.datastore)
+            .bind(session.id.to_string())
+            .bind(session.device.to_string())
+            .bind(session.max_checkin.micros())
+            .bind(window.0)
+            .bind(window.1)
+            .bind(after.0)
+            .bind(after.1)
+            .fetch_one(&mut *self.tx)
+            .await?;
+        let proper = sqlx::query(concat!(
+            "select count(*) as count, ?3 from version indexed by version_window",
+            window_where!()
+        ))
+        .bind(&session.datastore)
+        .bind(session.id.to_string())
+        .bind(session.device.to_string())
+        .bind(session.max_checkin.micros())
+        .bind(window.0)
+        .bind(window.1)
+        .bind(session.leaves_out_tombstones)
+        .fetch_one(&mut *self.tx)
+        .await?;
+        Ok(decode::count(&early, "count")? + decode::count(&proper, "count")?)
+    }
+
+    /// The pushed names for which the truth has no record, by key. They are few: a device
+    /// deletes what nobody knows only when it could not tell.
+    pub(crate) async fn gone(&mut self, session: &Session) -> Result<Vec<Answer>, StoreError> {
+        let rows = sqlx::query(
+            "select key as pushed_key, local_id as pushed_local_id, \
+             fingerprint as pushed_whole, conflict as pushed_conflict from pushed \
+             where datastore = ?1 and sync_uuid = ?2 and fresh = 0 and checkin is null \
+               and not exists (select 1 from version where version.datastore = ?1 \
+                 and version.key = pushed.key and version.checkin <= ?3) \
+             order by key",
+        )
+        .bind(&session.datastore)
+        .bind(session.id.to_string())
+        .bind(session.max_checkin.micros())
+        .fetch_all(&mut *self.tx)
+        .await?;
+        let answers = rows.iter().map(|row| {
+            let answer = answer(row, true)?;
+            answer.ok_or_else(|| decode::corrupt("pushed key", "null"))
+        });
+        answers.collect()
+    }
+}
+
+/// Reads rows until their values have reached `bytes_max`.
+pub(super) async fn collect(
+    mut rows: impl Stream<Item = Result<SqliteRow, sqlx::Error>> + Unpin,
+    bytes_max: u64,
+    read: impl Fn(&SqliteRow) -> Result<Shown, StoreError>,
+) -> Result<Vec<Shown>, StoreError> {
+    let mut records = Vec::new();
+    let mut bytes = 0;
+    while bytes < bytes_max {
+        let Some(row) = rows.try_next().await? else {
+            break;
+        };
+        let record = read(&row)?;
+        bytes += record.bytes();
+        records.push(record);
+    }
+    Ok(records)
+}
+
+/// A place as columns: after this key of this checkin. Checkins are whole microseconds and no
+/// key is empty.
+pub(super) fn bound(place: Option<&Place>) -> (i64, &str) {
+    match place {
+        None => (i64::MIN, ""),
+        Some(Place { checkin, key: None }) => (checkin.micros() + 1, ""),
+        Some(Place {
+            checkin,
+            key: Some(key),
+        }) => (checkin.micros(), key.as_str()),
+    }
+}
+
+fn shown(row: &SqliteRow) -> Result<Shown, StoreError> {
+    Ok(Shown {
+        version: view::version(row)?,
+        pushed: answer(row, false)?,
+        unconfirmed: decode::read_maybe(row, "unconfirmed", LocalId::parse)?,
+    })
+}
+
+fn answer(row: &SqliteRow, is_gone: bool) -> Result<Option<Answer>, StoreError> {
+    let Some(key) = decode::read_maybe(row, "pushed_key", Key::parse)? else {
+        return Ok(None);
+    };
+    Ok(Some(Answer {
+        key,
+        local_id: decode::read_maybe(row, "pushed_local_id", LocalId::parse)?,
+        whole: decode::parsed_maybe(row, "pushed_whole")?,
+        conflict: decode::parsed_maybe::<uuid::Uuid>(row, "pushed_conflict")?.map(ConflictId),
+        is_gone,
+    }))
+}

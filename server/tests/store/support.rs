@@ -1,0 +1,300 @@
+//! A store in a temporary place, a clock that jumps as told, and a small device that keeps what
+//! it was sent and proves it by fingerprints.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering},
+    },
+};
+
+use serde::{Serialize, de::DeserializeOwned};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tidemark_engine::{
+    fingerprint::{DatastoreFingerprint, RecordFingerprint},
+    json::Canonical,
+};
+use tidemark_protocol::{
+    FinishAnswer, OpenAnswer, Problem, PullAnswer, PushAnswer, PushOutcome, PushSummary,
+    ServerRecord,
+};
+use tidemark_server::{
+    session::{Caller, Clock, Service, Settings},
+    store::Store,
+};
+use uuid::Uuid;
+
+/// A clock that shows what it is told, and a microsecond more at each look.
+#[derive(Clone)]
+pub(crate) struct TestClock(Arc<AtomicI64>);
+
+impl TestClock {
+    pub(crate) fn jump(&self, micros: i64) {
+        self.0.fetch_add(micros, Ordering::SeqCst);
+    }
+}
+
+impl Clock for TestClock {
+    fn now_micros(&self) -> i64 {
+        self.0.fetch_add(1, Ordering::SeqCst)
+    }
+}
+
+/// A service on a database of its own.
+pub(crate) struct World {
+    pub(crate) service: Service,
+    pub(crate) clock: TestClock,
+    pub(crate) url: String,
+    pub(crate) dir: TempDir,
+}
+
+impl World {
+    pub(crate) async fn new() -> Self {
+        Self::with(Settings::default()).await
+    }
+
+    pub(crate) async fn with(settings: Settings) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let url = format!("sqlite:{}", dir.path().join("truth.db").display());
+        let clock = TestClock(Arc::new(AtomicI64::new(1_795_000_000_000_000)));
+        let store = Store::connect(&url).await.unwrap();
+        let service = Service::new(store, settings, clock.clone());
+        Self {
+            service,
+            clock,
+            url,
+            dir,
+        }
+    }
+
+    /// The same database, opened once more.
+    pub(crate) async fn reopened(&self) -> Service {
+        let store = Store::connect(&self.url).await.unwrap();
+        Service::new(store, Settings::default(), self.clock.clone())
+    }
+}
+
+pub(crate) fn caller(user: &str) -> Caller {
+    Caller {
+        user: user.to_owned(),
+    }
+}
+
+/// A request as it comes over the wire.
+pub(crate) fn request<T: DeserializeOwned>(value: &Value) -> T {
+    serde_json::from_str(&value.to_string()).unwrap()
+}
+
+/// An answer as it goes over the wire.
+pub(crate) fn wire(answer: &impl Serialize) -> Value {
+    serde_json::from_str(&serde_json::to_string(answer).unwrap()).unwrap()
+}
+
+pub(crate) fn mingled(answer: PushAnswer) -> PushSummary {
+    match answer.outcome {
+        PushOutcome::Mingled(summary) => summary,
+        PushOutcome::Staged(count) => panic!("staged {count}"),
+    }
+}
+
+/// A device that stores whatever it is sent, without edits of its own.
+pub(crate) struct Device {
+    pub(crate) service: Service,
+    pub(crate) user: String,
+    pub(crate) id: Uuid,
+    pub(crate) attempts: Vec<Uuid>,
+    pub(crate) last_sync: Option<String>,
+    pub(crate) records: BTreeMap<String, RecordFingerprint>,
+    pub(crate) values: BTreeMap<String, Value>,
+    pub(crate) local_ids: BTreeMap<String, String>,
+    pub(crate) session: Option<String>,
+    pub(crate) max_checkin: String,
+}
+
+impl Device {
+    pub(crate) fn new(world: &World) -> Self {
+        Self::of(&world.service, "ann")
+    }
+
+    pub(crate) fn of(service: &Service, user: &str) -> Self {
+        Self {
+            service: service.clone(),
+            user: user.to_owned(),
+            id: Uuid::new_v4(),
+            attempts: Vec::new(),
+            last_sync: None,
+            records: BTreeMap::new(),
+            values: BTreeMap::new(),
+            local_ids: BTreeMap::new(),
+            session: None,
+            max_checkin: String::new(),
+        }
+    }
+
+    pub(crate) fn caller(&self) -> Caller {
+        caller(&self.user)
+    }
+
+    pub(crate) fn fingerprint(&self) -> String {
+        let mut sum = DatastoreFingerprint::EMPTY;
+        for (key, fingerprint) in &self.records {
+            sum.insert(key, fingerprint);
+        }
+        sum.to_string()
+    }
+
+    pub(crate) fn open_request(&mut self, pending: u64) -> Value {
+        self.attempts.push(Uuid::new_v4());
+        json!({
+            "device_uuid": self.id, "attempts": self.attempts, "last_sync": self.last_sync,
+            "pending": pending, "fingerprint": self.fingerprint(), "device": {"name": "test"},
+        })
+    }
+
+    pub(crate) async fn open(&mut self, pending: u64) -> Result<OpenAnswer, Problem> {
+        let body = self.open_request(pending);
+        self.open_with(&body).await
+    }
+
+    pub(crate) async fn open_with(&mut self, body: &Value) -> Result<OpenAnswer, Problem> {
+        let answer = self.service.open(&self.caller(), request(body)).await?;
+        self.session = answer.sync_uuid.map(|session| session.to_string());
+        if self.session.is_some() {
+            self.attempts = self.attempts.split_off(self.attempts.len() - 1);
+        } else {
+            self.attempts.pop();
+            self.last_sync = answer.last_sync.map(|checkin| checkin.to_string());
+        }
+        self.max_checkin = answer.max_checkin.to_string();
+        Ok(answer)
+    }
+
+    pub(crate) async fn push(&mut self, records: Value) -> Result<PushSummary, Problem> {
+        self.push_as(0, records).await
+    }
+
+    /// Closes a push with the batch of this place.
+    pub(crate) async fn push_as(
+        &mut self,
+        seq: u32,
+        records: Value,
+    ) -> Result<PushSummary, Problem> {
+        let body = json!({"sync_uuid": self.session, "seq": seq, "records": records});
+        let answer = self.service.push(&self.caller(), request(&body)).await?;
+        let summary = mingled(answer);
+        self.max_checkin = summary.max_checkin.to_string();
+        Ok(summary)
+    }
+
+    pub(crate) async fn stage(&mut self, seq: u32, records: Value) -> Result<PushAnswer, Problem> {
+        let body = json!({"sync_uuid": self.session, "seq": seq, "records": records, "more": true});
+        self.service.push(&self.caller(), request(&body)).await
+    }
+
+    pub(crate) async fn page(
+        &mut self,
+        cursor: Option<&str>,
+        limit: u32,
+    ) -> Result<PullAnswer, Problem> {
+        let body = json!({"sync_uuid": self.session, "cursor": cursor, "limit": limit});
+        let answer = self.service.pull(&self.caller(), request(&body)).await?;
+        for record in &answer.records {
+            self.store(record);
+        }
+        Ok(answer)
+    }
+
+    /// Pulls all pages; what came, in order.
+    pub(crate) async fn pull(&mut self, limit: u32) -> Result<Vec<ServerRecord>, Problem> {
+        let mut records = Vec::new();
+        let mut cursor: Option<String> = None;
+        loop {
+            let answer = self.page(cursor.as_deref(), limit).await?;
+            assert_eq!(answer.cursor.is_none(), answer.remaining == 0);
+            assert!(answer.records.len() <= limit as usize);
+            records.extend(answer.records);
+            cursor = answer.cursor;
+            if cursor.is_none() {
+                return Ok(records);
+            }
+        }
+    }
+
+    pub(crate) async fn finish(&mut self) -> Result<FinishAnswer, Problem> {
+        let body = self.finish_request();
+        let answer = self.service.finish(&self.caller(), request(&body)).await?;
+        self.last_sync = answer.last_sync.map(|checkin| checkin.to_string());
+        Ok(answer)
+    }
+
+    pub(crate) fn finish_request(&self) -> Value {
+        json!({
+            "sync_uuid": self.session, "last_update": self.max_checkin,
+            "fingerprint": self.fingerprint(), "count": self.records.len(),
+        })
+    }
+
+    /// A whole sync: open, push, pull, finish; it must end in sync.
+    pub(crate) async fn sync(&mut self, records: Value) -> Option<PushSummary> {
+        let pending = records.as_array().unwrap().len();
+        let answer = self.open(pending as u64).await.unwrap();
+        if answer.in_sync {
+            return None;
+        }
+        let summary = self.push(records).await.unwrap();
+        self.pull(1000).await.unwrap();
+        let finish = self.finish().await.unwrap();
+        assert!(finish.in_sync, "device and truth differ");
+        Some(summary)
+    }
+
+    fn store(&mut self, record: &ServerRecord) {
+        let key = record.key.to_string();
+        if let Some(local_id) = record.local_id {
+            let local_id = local_id.to_string();
+            if let Some(value) = self.values.remove(&local_id) {
+                self.values.entry(key.clone()).or_insert(value);
+            }
+            self.local_ids.insert(local_id, key.clone());
+        }
+        if record.deleted {
+            self.records.remove(&key);
+            self.values.remove(&key);
+            return;
+        }
+        let told: RecordFingerprint = record.fingerprint.as_ref().unwrap().parse().unwrap();
+        if let Some(value) = &record.value {
+            let value = Canonical::parse(value.get()).unwrap();
+            assert_eq!(told, RecordFingerprint::of(&record.entity, value.borrow()));
+            let value = serde_json::from_str(value.as_str()).unwrap();
+            self.values.insert(key.clone(), value);
+        }
+        self.records.insert(key, told);
+    }
+
+    pub(crate) fn keys(&self) -> BTreeSet<String> {
+        self.records.keys().cloned().collect()
+    }
+}
+
+/// A new record, made offline.
+pub(crate) fn pending(local_id: Uuid, value: &Value) -> Value {
+    json!({
+        "key": local_id, "is_pending": true, "value": value,
+        "created": "2026-11-22T04:41:01.123Z", "updated": "2026-11-22T04:41:01.123Z",
+    })
+}
+
+/// So many new records.
+pub(crate) fn many(count: usize) -> Value {
+    (0..count)
+        .map(|at| {
+            pending(
+                Uuid::new_v4(),
+                &json!({"name": format!("record {at}"), "at": at}),
+            )
+        })
+        .collect()
+}
