@@ -1,0 +1,24 @@
+// An app that keeps a record, opens the same database again and finds it there. It uses nothing
+// but the package's public face, and no network.
+
+import { open } from 'tidemark';
+
+async function main() {
+  const options = { name: 'packaged', sync: 'manual' };
+  const first = await open(options);
+  const made = await first.collection('todo').create({ title: 'Buy milk', done: false });
+  await first.collection('todo').update(made.key, { done: true });
+  await first.close();
+
+  const second = await open(options);
+  const todos = second.collection('todo');
+  const found = await todos.find({ where: { done: true } });
+  const one = await todos.get(made.key);
+  await second.destroy({ evenIfPending: true });
+  return { pending: made.is_pending, title: one?.value.title, done: one?.value.done, found: found.length };
+}
+
+main().then(
+  result => (document.title = JSON.stringify(result)),
+  error => (document.title = `failed: ${error?.stack ?? error}`),
+);
