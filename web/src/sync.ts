@@ -23,24 +23,27 @@ export function openFor(user: string): Promise<Database> {
   });
 }
 
-/** Lets the database of `user` try again after the server refused its token. */
-export function signInAgain(database: Database, user: string): Promise<void> {
-  return database.connect({ server: location.origin, token: () => askForToken(user) });
+/** Lets the database of `user` try again after the server refused its token; fails in words if it still does. */
+export async function signInAgain(database: Database, user: string): Promise<void> {
+  const token = await askForToken(user);
+  if (token === null) {
+    throw new Error('This server hands out no tokens for a name. Start it with --dev to use the demo.');
+  }
+  await database.connect({ server: location.origin, token: () => askForToken(user) });
 }
 
-/** A development server gives a token to anybody who says a name. */
-async function askForToken(user: string): Promise<string> {
+/**
+ * A development server gives a token to anybody who says a name. `null` is a refusal: the sync
+ * then goes without one and is told that it is signed out, rather than that it is offline.
+ */
+async function askForToken(user: string): Promise<string | null> {
   const response = await fetch('/v1/dev/token', {
     method: 'POST',
     headers: { 'content-type': 'application/json' },
     body: JSON.stringify({ user }),
   });
-  if (response.status === 404) {
-    throw new Error('This server hands out no tokens for a name. Start it with --dev to use the demo.');
-  }
-  if (!response.ok) {
-    throw new Error(`The server gave no token for “${user}” (status ${response.status}).`);
-  }
+  if (response.status >= 400 && response.status < 500) return null;
+  if (!response.ok) throw new Error(`The server gave no token (status ${response.status}).`);
   const answer = (await response.json()) as { token: string };
   return answer.token;
 }

@@ -13,6 +13,8 @@ describe('standing', () => {
   });
 
   it('says that changes are kept while offline', () => {
+    const error = { code: 'offline' } as SyncStatus['error'] & object;
+    expect(standing({ ...idle, pending: 1, error }, true).long).toMatch(/server does not answer.*1 change kept/);
     expect(standing({ ...idle, pending: 1 }, false).long).toContain('1 change kept on this device');
   });
 

@@ -48,12 +48,14 @@ const PHASES: Partial<Record<SyncStatus['phase'], string>> = {
 export function standing(status: SyncStatus, online: boolean): Standing {
   const waiting = status.pending > 0 ? plural(status.pending, 'change') : undefined;
   if (!online || status.error?.code === 'offline') {
+    const short = online ? 'No server' : 'Offline';
+    const why = online ? 'The server does not answer.' : 'Offline.';
     return {
       tone: 'offline',
-      short: waiting ? `Offline · ${number(status.pending)} kept` : 'Offline',
+      short: waiting ? `${short} · ${number(status.pending)} kept` : short,
       long: waiting
-        ? `Offline. ${waiting} kept on this device, sent when the network returns.`
-        : 'Offline. Everything you do is kept on this device.',
+        ? `${why} ${waiting} kept on this device, sent when ${online ? 'it' : 'the network'} returns.`
+        : `${why} Everything you do is kept on this device.`,
     };
   }
   if (status.error) {
@@ -109,6 +111,7 @@ const EXPLAINED: Record<string, Explained> = {
     title: 'Too many deletions',
     help: 'This sync would delete much of what is on the server, so it was stopped. Nothing has been deleted there.',
   },
+  forbidden: { title: 'Not allowed', help: 'This account may read these records but not change them. Your changes stay on this device.' },
   protocol: { title: 'The versions do not match', help: 'This app is older than the server. Reload to get the new one.', action: 'reload' },
 };
 

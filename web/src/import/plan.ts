@@ -1,4 +1,5 @@
 /** How the rows of a file become values: which fields, under which names, as what. Pure. */
+import type { Json } from 'tidemark';
 
 export type Format = 'csv' | 'json' | 'lines';
 
@@ -30,7 +31,7 @@ export function entityOf(fileName: string): string {
 }
 
 /** The fields of some rows, in the order first seen; text that is always a number is taken for one. */
-export function fieldsOf(rows: unknown[], format: Format): Field[] {
+export function fieldsOf(rows: Json[], format: Format): Field[] {
   const names = new Set<string>();
   for (const row of rows) if (isObject(row)) for (const name of Object.keys(row)) names.add(name);
   return [...names].map((name) => ({
@@ -42,10 +43,10 @@ export function fieldsOf(rows: unknown[], format: Format): Field[] {
 }
 
 /** The value that a row becomes. What is no object, or has a field the plan does not name, passes as it is. */
-export function valueOf(row: unknown, plan: Plan): unknown {
+export function valueOf(row: Json, plan: Plan): Json {
   if (!isObject(row) || plan.fields.every(isPlain)) return row;
   const known = new Map(plan.fields.map((field) => [field.from, field]));
-  const entries: [string, unknown][] = [];
+  const entries: [string, Json][] = [];
   for (const [name, value] of Object.entries(row)) {
     const field = known.get(name);
     if (!field) entries.push([name, value]);
@@ -65,7 +66,7 @@ export function planProblem(plan: Plan): string | undefined {
   return undefined;
 }
 
-function isObject(value: unknown): value is Record<string, unknown> {
+function isObject(value: Json): value is Record<string, Json> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
@@ -74,11 +75,11 @@ function isPlain(field: Field): boolean {
 }
 
 /** An empty cell of a number or yes/no column is a missing field, not a text. */
-function isEmptyNumber(field: Field, value: unknown): boolean {
+function isEmptyNumber(field: Field, value: Json): boolean {
   return field.as !== 'keep' && value === '';
 }
 
-function guess(rows: unknown[], name: string): Field['as'] {
+function guess(rows: Json[], name: string): Field['as'] {
   const values = rows.flatMap((row) => (isObject(row) && row[name] !== undefined ? [row[name]] : []));
   const told = values.filter((value): value is string => typeof value === 'string' && value !== '');
   if (told.length === 0) return 'keep';
@@ -91,7 +92,7 @@ function isSafeNumber(text: string): boolean {
   return NUMBER.test(text) && (!/^-?\d+$/.test(text) || Number.isSafeInteger(Number(text)));
 }
 
-function convert(value: unknown, as: Field['as']): unknown {
+function convert(value: Json, as: Field['as']): Json {
   if (typeof value !== 'string' || as === 'keep') return value;
   if (as === 'number') return isSafeNumber(value.trim()) ? Number(value) : value;
   const word = value.trim().toLowerCase();

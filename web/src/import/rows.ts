@@ -3,10 +3,11 @@
  * Reads CSV (by Papa Parse), JSON lines and JSON arrays. Knows nothing of records.
  */
 import Papa from 'papaparse';
+import type { Json } from 'tidemark';
 import { entityOf, fieldsOf, type Format, type Plan } from './plan';
 
 /** A row, or why it could not be read. */
-export type Row = { value: unknown } | { problem: string };
+export type Row = { value: Json } | { problem: string };
 
 /** Some rows, and the part of the file (0 to 1) that ends with them. */
 export interface Slice {
@@ -17,7 +18,7 @@ export interface Slice {
 /** What the beginning of a file shows. */
 export interface Preview {
   plan: Plan;
-  rows: unknown[];
+  rows: Json[];
   /** How many rows there are, where that is known without reading the whole file. */
   total?: number;
 }
@@ -39,7 +40,7 @@ export async function preview(name: string, content: Blob): Promise<Preview> {
     plan.newline = meta.linebreak as '\n' | '\r' | '\r\n';
   }
   const all = format === 'json' ? await readArray(content) : undefined;
-  const rows: unknown[] = all?.slice(0, PREVIEW_ROWS) ?? [];
+  const rows: Json[] = all?.slice(0, PREVIEW_ROWS) ?? [];
   if (!all) {
     for await (const slice of rowsOf(content, plan, PREVIEW_ROWS)) {
       for (const row of slice.rows) if ('value' in row) rows.push(row.value);
@@ -79,13 +80,13 @@ function formatOf(name: string, start: string): Format {
   return first === '{' || /\.(jsonl|ndjson|json)$/i.test(name) ? 'lines' : 'csv';
 }
 
-async function readArray(content: Blob): Promise<unknown[]> {
+async function readArray(content: Blob): Promise<Json[]> {
   if (content.size > ARRAY_BYTES_MAX) {
     throw new Error('A JSON array of this size cannot be read at once. Save it as JSON lines, one record a line.');
   }
-  let value: unknown;
+  let value: Json;
   try {
-    value = JSON.parse(await content.text());
+    value = JSON.parse(await content.text()) as Json;
   } catch (error) {
     throw new Error(`The file is not JSON: ${(error as Error).message}`, { cause: error });
   }
@@ -131,7 +132,7 @@ async function* linePieces(content: Blob): AsyncGenerator<Slice> {
 
 function readLine(line: string, number: number): Row {
   try {
-    return { value: JSON.parse(line) as unknown };
+    return { value: JSON.parse(line) as Json };
   } catch (error) {
     return { problem: `Line ${number}: ${(error as Error).message}` };
   }

@@ -20,6 +20,13 @@ export function Inspector() {
         <div><dt>Device</dt><dd><code data-testid="device-uuid">{info.device_uuid}</code></dd></div>
         <div><dt>Last sync</dt><dd>{info.last_sync ? <>{ago(info.last_sync, now)} <code>{info.last_sync}</code></> : 'never'}</dd></div>
         <div>
+          <dt>Records</dt>
+          <dd>
+            {number(info.confirmed)} confirmed by the server, {number(info.pending)} waiting
+            {info.rejected > 0 && `, ${number(info.rejected)} of them set aside`}
+          </dd>
+        </div>
+        <div>
           <dt>Fingerprint</dt>
           <dd>
             <Fingerprint text={info.fingerprint} />
@@ -35,7 +42,7 @@ export function Inspector() {
           </dd>
         </div>
       </dl>
-      <h2>Records</h2>
+      <h2>By kind</h2>
       <ul className="rows">
         {entities.map(({ entity, count }) => (
           <li key={entity}><span className="row-name">{entity}</span><span>{number(count)}</span></li>

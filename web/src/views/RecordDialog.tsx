@@ -1,6 +1,6 @@
 /** One record as it is: its state, its problem if it has one, its value to read, mend or delete. */
 import { useState } from 'react';
-import type { Doc } from 'tidemark';
+import type { Doc, Json } from 'tidemark';
 import { useSession } from '../live';
 import { explain } from '../words';
 import { Dialog } from './Dialog';
@@ -30,9 +30,9 @@ function Content({ doc, onClose }: { doc: Doc; onClose(): void }) {
     work.then(onClose, (error: unknown) => setComplaint(explain(error).help));
   };
   const save = () => {
-    let value: unknown;
+    let value: Json;
     try {
-      value = JSON.parse(text);
+      value = JSON.parse(text) as Json;
     } catch (error) {
       setComplaint(`This is not JSON yet: ${(error as Error).message}`);
       return;
@@ -45,8 +45,8 @@ function Content({ doc, onClose }: { doc: Doc; onClose(): void }) {
       {doc.problem && (
         <div className="notice trouble" role="alert">
           <div>
-            <strong>{doc.problem.title ?? 'The server did not take this record'}</strong>
-            {doc.problem.detail && <p>{doc.problem.detail}</p>}
+            <strong>The server did not take this record</strong>
+            <p>{doc.problem.detail ?? doc.problem.code}</p>
           </div>
         </div>
       )}

@@ -59,7 +59,11 @@ function Panel() {
   const trouble = status.error && status.error.code !== 'offline' ? explain(status.error) : undefined;
   const syncing = status.phase !== 'idle' && status.phase !== 'waiting';
   const sync = () => void database.sync().catch(() => undefined);
-  const again = () => void signInAgain(database, user).catch(() => undefined);
+  const [refusal, setRefusal] = useState<string>();
+  const again = () => {
+    setRefusal(undefined);
+    signInAgain(database, user).catch((error: unknown) => setRefusal(explain(error).title));
+  };
   return (
     <div className="sync-panel">
       <p className={`standing ${stand.tone}`}>{stand.long}</p>
@@ -70,7 +74,7 @@ function Panel() {
         <div className="notice trouble" role="alert">
           <div>
             <strong>{trouble.title}</strong>
-            <p>{trouble.help}</p>
+            <p>{refusal ?? trouble.help}</p>
           </div>
           {trouble.action === 'sign-in' && <button className="button" onClick={again}>Sign in again</button>}
           {trouble.action === 'reload' && <button className="button" onClick={() => location.reload()}>Reload</button>}
@@ -103,7 +107,7 @@ function Waiting() {
       <button className="pending-row" onClick={() => setShown(doc)}>
         <span className="tag">{doc.entity}</span>
         <span className="pending-label">{labelOf(doc)}</span>
-        <span className="hint">{doc.state === 'rejected' ? (doc.problem?.title ?? doc.problem?.code) : doc.state}</span>
+        <span className="hint">{doc.state === 'rejected' ? doc.problem?.code : doc.state}</span>
       </button>
     </li>
   );

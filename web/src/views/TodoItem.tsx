@@ -46,7 +46,7 @@ function TodoRow({ todo }: { todo: Doc<Todo> }) {
       <button className="icon-button todo-delete" aria-label={`Delete “${title}”`} onClick={remove}>
         <Trash2 aria-hidden size={17} />
       </button>
-      {todo.state === 'rejected' && <p className="problem">{todo.problem?.detail ?? todo.problem?.title ?? 'The server did not take this.'}</p>}
+      {todo.state === 'rejected' && <p className="problem">{todo.problem?.detail ?? 'The server did not take this.'}</p>}
     </li>
   );
 }
