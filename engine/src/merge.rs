@@ -121,7 +121,7 @@ impl<'a> Ground<'a> {
     fn replace(&self) -> Option<Merged> {
         let pushed = match self.edit.said {
             Said::Whole(pushed) => Cow::Borrowed(pushed),
-            Said::Fields(fields) => Cow::Owned(self.truth.patched(&patch(fields))),
+            Said::Fields(fields) => Cow::Owned(self.truth.patched(&patch(by_field(fields)))),
         };
         let stamps = &self.version.stamps;
         let newest = stamps.newest();
@@ -236,15 +236,22 @@ impl<'a> Ground<'a> {
 }
 
 /// A set of changes as a patch.
-pub fn patch(fields: &FieldChanges) -> Patch<'_> {
+pub fn patch<'a>(
+    changes: impl IntoIterator<Item = (&'a String, &'a Option<Canonical>)>,
+) -> Patch<'a> {
     let mut patch = Patch::new();
-    for (field, value) in fields {
+    for (field, value) in changes {
         match value {
             Some(value) => patch.set(field.as_str(), value.borrow()),
             None => patch.remove(field.as_str()),
         }
     }
     patch
+}
+
+/// Changes as [`patch`] takes them.
+pub fn by_field(changes: &FieldChanges) -> impl Iterator<Item = (&String, &Option<Canonical>)> {
+    changes.iter().map(|(field, value)| (field, value))
 }
 
 /// What the device itself gave each field after the base: to say it again changes nothing,

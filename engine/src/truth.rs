@@ -37,3 +37,6 @@ pub use open::{OpenView, Opened, open, refuse_unsupported};
 pub use push::{LocalKey, Push, Resolved};
 pub use view::View;
 pub use window::{Cursor, Place, Start, leaves_out_tombstones, show, show_gone};
+
+#[cfg(test)]
+mod tests;

@@ -15,7 +15,8 @@ use tidemark_protocol::{
 
 use super::judge::{Change, Judged, Name};
 use super::push::LocalKey;
-use crate::json::{Canonical, Patch};
+use crate::json::{Canonical, compare_names};
+use crate::merge::patch;
 use crate::version::Content;
 
 /// What the device knew when it made its change.
@@ -188,15 +189,8 @@ impl Claim {
         if fields.is_empty() {
             return content;
         }
-        let mut patch = Patch::new();
-        for (field, value) in fields {
-            match value {
-                Some(value) => patch.set(field.as_str(), value.borrow()),
-                None => patch.remove(field.as_str()),
-            }
-        }
         let entity = self.entity.as_deref().unwrap_or(DEFAULT_ENTITY);
-        Content::of(entity, content.value.borrow().patched(&patch))
+        Content::of(entity, content.value.borrow().patched(&patch(fields)))
     }
 
     /// One rejection for each of its records.
@@ -236,6 +230,6 @@ fn overlaid(mut fields: Fields, later: Fields) -> Fields {
 /// Fields in the canonical order of names.
 fn in_order(fields: Fields) -> Vec<(String, Option<Canonical>)> {
     let mut fields: Vec<_> = fields.into_iter().collect();
-    fields.sort_by(|(one, _), (other, _)| crate::json::compare_names(one, other));
+    fields.sort_by(|(one, _), (other, _)| compare_names(one, other));
     fields
 }

@@ -1,19 +1,21 @@
 //! What a push makes of one record: the rules of the mingle, one claim at a time.
 
+mod lost;
+
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
 use tidemark_protocol::{Code, DEFAULT_ENTITY, DeviceId, Key, Problem};
 
+use self::lost::Lost;
 use super::claim::{Claim, entity_is_fixed};
-use super::conflict::{Conflict, Side, conflict_id};
 use super::judge::Change;
 use super::mingle::{Answer, Mingle, Writes};
 use super::push::LocalKey;
 use super::view::View;
 use crate::fingerprint::RecordFingerprint;
 use crate::json::Canonical;
-use crate::merge::{Edit, Merged, Said, merge, patch};
+use crate::merge::{Edit, Merged, Said, by_field, merge, patch};
 use crate::version::{ConflictId, Content, History, Stamp, Stamps, Version};
 
 /// Decides on one claim and adds what follows to the writes.
@@ -45,14 +47,6 @@ struct Deciding<'a> {
     history: History<'a>,
     /// What the device holds, where it said so last.
     whole: Option<RecordFingerprint>,
-}
-
-/// What lost against what.
-struct Lost {
-    fields: Vec<String>,
-    truth: Side,
-    truth_device: DeviceId,
-    device: Side,
 }
 
 impl Deciding<'_> {
@@ -92,9 +86,11 @@ impl Deciding<'_> {
         let device = match change {
             Change::Deleted => None,
             Change::Whole(content) => Some(content.value.clone()),
-            Change::Fields(fields) => {
-                Some(Canonical::empty_object().borrow().patched(&patch(fields)))
-            }
+            Change::Fields(fields) => Some(
+                Canonical::empty_object()
+                    .borrow()
+                    .patched(&patch(by_field(fields))),
+            ),
         };
         let conflict = device.map(|value| {
             let entity = self
@@ -303,7 +299,7 @@ impl Deciding<'_> {
                 let content = base
                     .and_then(|version| version.content.as_ref())
                     .unwrap_or(live);
-                content.value.borrow().patched(&patch(fields))
+                content.value.borrow().patched(&patch(by_field(fields)))
             }
         }
     }
@@ -365,55 +361,5 @@ impl Deciding<'_> {
             conflict,
             is_gone,
         });
-    }
-
-    /// Keeps each whole value that a later one in the same push replaced.
-    fn keep_replaced(&mut self, change: &Change, entity: &str) {
-        if let Change::Whole(last) = change {
-            self.keep_replaced_by(last, entity);
-        }
-    }
-
-    fn keep_replaced_by(&mut self, kept: &Content, entity: &str) {
-        let mut by = kept.value.clone();
-        let truth_device = self.mingle.device;
-        for Content { value, .. } in core::mem::take(&mut self.claim.replaced).into_iter().rev() {
-            let truth = Some(core::mem::replace(&mut by, value.clone()));
-            let lost = Lost {
-                fields: Vec::new(),
-                truth,
-                truth_device,
-                device: Some(value),
-            };
-            self.keep(lost, entity.to_string());
-        }
-    }
-
-    /// Stores what lost, once however often the push is repeated.
-    fn keep(&mut self, lost: Lost, entity: String) -> ConflictId {
-        let key = &self.claim.key;
-        let base = self.claim.base.compared;
-        let device_uuid = self.mingle.device;
-        let id = conflict_id(key, device_uuid, base, &lost.device);
-        let Lost {
-            fields,
-            truth,
-            truth_device,
-            device,
-        } = lost;
-        let key = key.clone();
-        let conflict = Conflict {
-            id,
-            key,
-            entity,
-            fields,
-            base,
-            truth,
-            device,
-            truth_device,
-            device_uuid,
-        };
-        self.mingle.keep(conflict, self.view, self.writes);
-        id
     }
 }

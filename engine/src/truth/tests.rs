@@ -1,0 +1,10 @@
+//! The rules of the truth, each named by a test, against a world that keeps rows in memory.
+
+mod deletions;
+mod open;
+mod pull;
+mod push;
+mod pushed;
+mod random;
+mod records;
+mod world;
