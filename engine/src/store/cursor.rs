@@ -251,6 +251,8 @@ impl Cursor {
         if is_leaf {
             self.state = State::Walking;
         }
+        // The longer the walk, the further ahead it reads; also when it was begun anew.
+        self.read_ahead_pages = (self.read_ahead_pages + 1).min(READ_AHEAD_PAGES_MAX);
         self.frames.push(Frame { page, at });
     }
 
@@ -281,9 +283,9 @@ impl Cursor {
             self.enter(page);
             return Ok(());
         }
-        let lacking = self.children_ahead(source, branch, slot);
-        self.read_ahead_pages = (self.read_ahead_pages * 2).min(READ_AHEAD_PAGES_MAX);
-        Err(TreeError::Missing(lacking))
+        Err(TreeError::Missing(
+            self.children_ahead(source, branch, slot),
+        ))
     }
 
     /// Whether everything under a child lies past the range's end, going this way.

@@ -236,6 +236,12 @@ impl PartialEq for Slice {
 
 impl Eq for Slice {}
 
+impl AsRef<[u8]> for Slice {
+    fn as_ref(&self) -> &[u8] {
+        self
+    }
+}
+
 /// Writes the entries of a page one after the other.
 pub(super) struct PageBuilder {
     bytes: Vec<u8>,

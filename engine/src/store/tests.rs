@@ -220,8 +220,17 @@ fn any_work() -> impl Strategy<Value = Vec<Vec<Edits>>> {
     proptest::collection::vec(proptest::collection::vec(any_edits(), 1..3), 1..12)
 }
 
+/// Fewer than usual, for each is much work; `PROPTEST_CASES` still sets how many.
+fn some_cases() -> ProptestConfig {
+    let usual = ProptestConfig::default();
+    ProptestConfig {
+        cases: usual.cases.div_ceil(8),
+        ..usual
+    }
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
+    #![proptest_config(some_cases())]
 
     #[test]
     fn a_tree_is_a_map_and_its_pages_are_all_there_is(shape in any_shape(), work in any_work()) {
