@@ -60,6 +60,8 @@ pub(super) fn canonicalise(text: &str) -> Result<String, JsonError> {
 struct Writer<'de> {
     text: String,
     members: Vec<Member<'de>>,
+    /// Where an object's members lie while they are put in order.
+    unordered: String,
     depth: usize,
     refused: Option<JsonError>,
 }
@@ -74,7 +76,8 @@ impl Writer<'_> {
     fn with_capacity(bytes: usize) -> Self {
         Self {
             text: String::with_capacity(bytes),
-            members: Vec::new(),
+            members: Vec::with_capacity(16),
+            unordered: String::new(),
             depth: 0,
             refused: None,
         }
@@ -105,7 +108,9 @@ impl Writer<'_> {
                 let name = two[0].name.to_string();
                 return Err(self.refuse(JsonError::DoubledName(name)));
             }
-            let unordered = self.text.split_off(start);
+            self.unordered.clear();
+            self.unordered.push_str(&self.text[start..]);
+            self.text.truncate(start);
             for (position, member) in members.iter().enumerate() {
                 if position > 0 {
                     self.text.push(',');
@@ -114,12 +119,20 @@ impl Writer<'_> {
                     start: from,
                     end: to,
                 } = member.written;
-                self.text.push_str(&unordered[from - start..to - start]);
+                self.text
+                    .push_str(&self.unordered[from - start..to - start]);
             }
         }
         self.members.truncate(first);
         Ok(())
     }
+}
+
+/// Writes a string that stood in the input just so, without escapes: it needs none.
+fn write_unescaped(out: &mut String, text: &str) {
+    out.push('"');
+    out.push_str(text);
+    out.push('"');
 }
 
 /// Writes a string with quotes, escaped as RFC 8785 has it.
@@ -232,6 +245,11 @@ impl<'de> Visitor<'de> for ValueInto<'_, 'de> {
         Ok(())
     }
 
+    fn visit_borrowed_str<E: Error>(self, text: &'de str) -> Result<(), E> {
+        write_unescaped(&mut self.0.text, text);
+        Ok(())
+    }
+
     fn visit_str<E: Error>(self, text: &str) -> Result<(), E> {
         write_string(&mut self.0.text, text);
         Ok(())
@@ -268,7 +286,10 @@ impl<'de> Visitor<'de> for ValueInto<'_, 'de> {
                 writer.text.push(',');
             }
             let from = writer.text.len();
-            write_string(&mut writer.text, &name);
+            match &name {
+                Cow::Borrowed(name) => write_unescaped(&mut writer.text, name),
+                Cow::Owned(name) => write_string(&mut writer.text, name),
+            }
             writer.text.push(':');
             entries.next_value_seed(ValueInto(writer))?;
             let written = from..writer.text.len();
