@@ -5,7 +5,7 @@
 
 use alloc::{borrow::ToOwned, boxed::Box, string::String, vec::Vec};
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
 
 use crate::{Checkin, Key, LocalId, Timestamp};
@@ -25,6 +25,11 @@ fn is_false(flag: &bool) -> bool {
     !*flag
 }
 
+/// A value that is there, `null` too: left to itself, serde takes `null` for none at all.
+fn present<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Box<RawValue>>, D::Error> {
+    Box::<RawValue>::deserialize(from).map(Some)
+}
+
 /// A record, device to server. The server reads it strictly, one by one, out of a push's raw
 /// records; its key is text here because a wrong key is this record's problem alone.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -38,7 +43,11 @@ pub struct DeviceRecord {
     #[serde(default = "default_entity")]
     pub entity: String,
     /// Any JSON; absent only in a deletion, or where `changed` removes fields alone.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "present",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub value: Option<Box<RawValue>>,
     /// Device wall clock at its making.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -72,7 +81,11 @@ pub struct ServerRecord {
     #[serde(default = "default_entity")]
     pub entity: String,
     /// The whole value; left out when the device has just pushed exactly this, and of tombstones.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "present",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub value: Option<Box<RawValue>>,
     /// Device wall clock at its making.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -97,4 +110,23 @@ pub struct ServerRecord {
     /// The conflict stored when this version was made, or when this device's push lost.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub conflict: Option<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn null_is_a_value_and_none_is_none() {
+        let whole = r#"{"key":"k","entity":"e","value":null}"#;
+        let read: DeviceRecord = serde_json::from_str(whole).unwrap();
+        assert_eq!(read.value.as_deref().map(RawValue::get), Some("null"));
+        assert_eq!(serde_json::to_string(&read).unwrap(), whole);
+        let absent: DeviceRecord = serde_json::from_str(r#"{"key":"k"}"#).unwrap();
+        assert!(absent.value.is_none());
+
+        let sent = r#"{"key":"k","entity":"e","value":null,"is_pending":false,"checkin":"2026-11-22T04:41:01.000123Z"}"#;
+        let read: ServerRecord = serde_json::from_str(sent).unwrap();
+        assert_eq!(read.value.as_deref().map(RawValue::get), Some("null"));
+    }
 }
