@@ -1,16 +1,18 @@
 /** Who is signed in, their database while they are, and what to show meanwhile. */
-import { useCallback, useEffect, useState } from 'react';
+import { useCallback, useEffect, useMemo, useState } from 'react';
+import { useRegisterSW } from 'virtual:pwa-register/react';
 import { currentUser, forgetCurrentUser, rememberUser } from './accounts';
 import { Importer } from './import/importer';
 import { SessionContext, type Session } from './live';
 import { openFor } from './sync';
 import { Failure } from './views/Failure';
-import { Shell } from './views/Shell';
+import { Shell, type Update } from './views/Shell';
 import { SignIn } from './views/SignIn';
 import { ToastProvider } from './views/Toasts';
 
 export function App() {
   const [user, setUser] = useState(currentUser);
+  const update = useUpdate();
   const { session, error } = useOpened(user, useCallback(() => {
     forgetCurrentUser();
     setUser(undefined);
@@ -25,10 +27,16 @@ export function App() {
   return (
     <SessionContext value={session}>
       <ToastProvider>
-        <Shell />
+        <Shell update={update} />
       </ToastProvider>
     </SessionContext>
   );
+}
+
+/** Keeps the whole app on the device, from the first page on. */
+function useUpdate(): Update {
+  const { needRefresh: [needed], updateServiceWorker } = useRegisterSW();
+  return useMemo(() => ({ needed, start: () => void updateServiceWorker(true) }), [needed, updateServiceWorker]);
 }
 
 /** The database of `user`, opened; closed again when another name signs in or the app goes. */

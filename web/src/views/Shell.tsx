@@ -1,7 +1,6 @@
 /** The frame around every view: navigation, the state of the sync, dialogs and shortcuts. */
 import { ArrowUpDown, Database, Info, ListTodo } from 'lucide-react';
 import { useEffect, useState } from 'react';
-import { useRegisterSW } from 'virtual:pwa-register/react';
 import { Link, Redirect, Route, Router, Switch } from 'wouter';
 import { useHashLocation } from 'wouter/use-hash-location';
 import { useLive, useSession } from '../live';
@@ -26,19 +25,27 @@ const PLACES = [
 
 export type DialogName = 'sync' | 'help';
 
-export function Shell() {
+/** A newer version of the app. */
+export interface Update {
+  /** It has been fetched. */
+  needed: boolean;
+  /** Reloads the page with it. */
+  start(): void;
+}
+
+export function Shell({ update }: { update: Update }) {
   return (
     <Router hook={useHashLocation}>
-      <Frame />
+      <Frame update={update} />
     </Router>
   );
 }
 
-function Frame() {
+function Frame({ update }: { update: Update }) {
   const [dialog, setDialog] = useState<DialogName>();
   const [place] = useHashLocation();
   useShortcuts(setDialog);
-  useUpdates();
+  useUpdates(update);
   useImportsGoOn();
   const inLists = place.startsWith('/list');
   return (
@@ -81,17 +88,16 @@ function Frame() {
 }
 
 /** Says when a new version of the app has been fetched; it starts when the person says so. */
-function useUpdates(): void {
+function useUpdates({ needed, start }: Update): void {
   const toast = useToast();
-  const { needRefresh: [needed], updateServiceWorker } = useRegisterSW();
   useEffect(() => {
     if (!needed) return;
     toast({
       text: 'A new version is ready.',
       stays: true,
-      action: { label: 'Reload', run: () => void updateServiceWorker(true) },
+      action: { label: 'Reload', run: start },
     });
-  }, [needed, toast, updateServiceWorker]);
+  }, [needed, toast, start]);
 }
 
 /** Stands by for an import that another tab has begun, should that tab go. */

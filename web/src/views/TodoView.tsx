@@ -15,18 +15,17 @@ export function TodoView({ id }: { id: string }) {
   const todos = useQuery<Todo>('todo', { where: { list: id }, orderBy: ['created'] });
   const list = lists?.[0];
   const [showDone, setShowDone] = useState(true);
-  if (!todos || (!lists && id !== INBOX.id)) return null;
-  if (!list && id !== INBOX.id) return <Gone />;
-  const open = todos.filter((todo) => !todo.value.done);
-  const done = todos.filter((todo) => todo.value.done);
+  if (lists && !list && id !== INBOX.id) return <Gone />;
+  const open = (todos ?? []).filter((todo) => !todo.value.done);
+  const done = (todos ?? []).filter((todo) => todo.value.done);
   return (
     <section className="page todos" aria-labelledby="list-title">
       <header className="page-head">
-        {list ? <ListTitle list={list} todos={todos} /> : <h1 id="list-title">{INBOX.name}</h1>}
-        <p className="summary">{summary(open.length, done.length)}</p>
+        {list ? <ListTitle list={list} todos={todos ?? []} /> : <h1 id="list-title">{id === INBOX.id ? INBOX.name : '…'}</h1>}
+        <p className="summary">{todos ? summary(open.length, done.length) : '…'}</p>
       </header>
       <NewTodo list={id} />
-      {todos.length === 0 && <Empty />}
+      {todos?.length === 0 && <Empty />}
       <ul className="todo-list" aria-label="To do" onKeyDown={moveByArrows}>
         {open.map((todo) => <TodoItem key={todo.handle} todo={todo} />)}
       </ul>
