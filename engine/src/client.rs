@@ -2,34 +2,335 @@
 //!
 //! It is written against [`Environment`] (pages, transport, clock, randomness) and does no I/O
 //! itself. It is single-threaded: nothing here is `Send`, and no borrow is held over an await.
-//!
-//! The face for embedding programs, all on `Client<E: Environment>` (cheap to clone):
-//!
-//! ```text
-//! async Client::open(environment: E, options: Options) -> Result<Client<E>, Error>
-//! async write(operations: Vec<Operation>) -> Result<Vec<Vec<Doc>>, Error>   // an answer per operation
-//! async begin() -> Result<Batch<E>, Error>
-//!     async Batch::apply(operations) -> Result<Vec<Vec<Doc>>, Error>        // all or nothing
-//!     async Batch::{get_many, find, count}                                  // see its own writes
-//!     async Batch::commit(self) -> Result<Committed, Error>                 // Done | Stale: run it again
-//! async get_many(entity, keys: &[String]) -> Result<Vec<Option<Doc>>, Error>
-//! async find(entity, query: &str) -> Result<Vec<Doc>, Error>                // query: API.md's Query as JSON
-//! async count(entity, query: &str) -> Result<u64, Error>                    // `each`: find by limit and after
-//! async pending() -> Result<Vec<Doc>, Error>
-//! fn status() -> Status        fn info() -> Info        fn revision() -> u64
-//! fn take_events() -> Vec<Event>      fn on_event(callback: Box<dyn Fn()>)  // told when there are some
-//! async refresh() -> Result<bool, Error>                                    // another tab committed
-//! async sync(options: SyncOptions, cancel: &Cancel) -> Result<SyncReport, Error>
-//! ```
+//! [`Client`] is the face; below it, `shared` alone waits for pages, `session` alone calls the
+//! server, and everything else is plans over trees: what a write does (`write`), what a pulled
+//! page does (`pulled`), what becomes of edits when the truth moves (`rebase`, `publish`).
 
+mod backoff;
+mod batch;
+mod codec;
+mod database;
 mod doc;
 mod error;
+mod group;
+mod ids;
+mod indexes;
+mod lock;
 mod options;
+mod outgoing;
 mod ports;
+mod publish;
+mod pulled;
+mod read;
+mod rebase;
+mod record;
+mod reply;
+mod root;
+mod session;
+mod shared;
 mod status;
+mod write;
 
+use alloc::{
+    boxed::Box,
+    collections::VecDeque,
+    rc::Rc,
+    string::{String, ToString},
+    vec::Vec,
+};
+use core::cell::RefCell;
+
+use tidemark_protocol::Timestamp;
+
+pub use backoff::Backoff;
+pub use batch::Batch;
 pub use doc::{Doc, State, write_docs};
 pub use error::{Error, ErrorCode};
 pub use options::{Cancel, DeclaredIndex, Operation, Options, SyncOptions};
 pub use ports::{Environment, Reply, Transport, TransportError};
 pub use status::{Event, Info, Phase, Progress, Remapped, Status, SyncReport};
+
+use crate::query::{Position, Query};
+use database::{Rows, Stop, View};
+use group::Queue;
+use read::Finding;
+use shared::Shared;
+use write::Prepared;
+
+/// How many ends of answers are remembered, for queries that go on `after` a row.
+const POSITIONS_KEPT: usize = 64;
+
+/// An open local database. Cheap to clone; all clones are the same one.
+pub struct Client<E: Environment> {
+    inner: Rc<Inner<E>>,
+}
+
+struct Inner<E: Environment> {
+    shared: Shared<E>,
+    queue: Queue,
+    /// Where the last rows of earlier answers stood.
+    positions: RefCell<VecDeque<Remembered>>,
+}
+
+/// Where a query's last row stood, for the query that goes on after it.
+struct Remembered {
+    entity: String,
+    query: Query,
+    key: String,
+    position: Position,
+}
+
+impl<E: Environment> Clone for Client<E> {
+    fn clone(&self) -> Self {
+        Self {
+            inner: Rc::clone(&self.inner),
+        }
+    }
+}
+
+impl<E: Environment> Client<E> {
+    /// Opens the database, making it if there is none. Declared indexes that are not there yet
+    /// are built, others dropped.
+    ///
+    /// # Errors
+    /// Where the pages cannot be read, or were written by a newer version.
+    pub async fn open(environment: E, options: Options) -> Result<Self, Error> {
+        let shared = Shared::open(environment, options).await?;
+        let inner = Inner {
+            shared,
+            queue: Queue::default(),
+            positions: RefCell::default(),
+        };
+        let client = Self {
+            inner: Rc::new(inner),
+        };
+        let declared = client.shared().options.indexes.clone();
+        client
+            .shared()
+            .change(|database| database.declare(&declared))
+            .await?;
+        Ok(client)
+    }
+
+    /// Does these writes in one commit, all or none of them; gives the documents that each made
+    /// or changed. Writes that wait for a commit under way go together in the next one. The
+    /// future must be driven to its end.
+    ///
+    /// # Errors
+    /// `invalid` and `not_found` for wrong operations, `quota` and the like where the pages
+    /// cannot be written; then nothing was.
+    pub async fn write(&self, operations: Vec<Operation>) -> Result<Vec<Vec<Doc>>, Error> {
+        let prepared = self.prepare(&operations)?;
+        drop(operations);
+        self.inner
+            .queue
+            .write(self.shared(), prepared, self.now())
+            .await
+    }
+
+    /// Begins a batch at the newest moment.
+    ///
+    /// # Errors
+    /// Never as yet.
+    #[expect(
+        clippy::unused_async,
+        reason = "a batch may have to wait for its moment one day"
+    )]
+    pub async fn begin(&self) -> Result<Batch<E>, Error> {
+        Ok(Batch::new(self.clone()))
+    }
+
+    /// The records of these keys, in their order. A `local_id` goes on working after its
+    /// record got its key.
+    ///
+    /// # Errors
+    /// Where the pages cannot be read.
+    pub async fn get_many(&self, entity: &str, keys: &[String]) -> Result<Vec<Option<Doc>>, Error> {
+        let (entity, rows) = (Rc::from(entity), Rows::new());
+        self.look(|view| read::get_many(view, &rows, &entity, keys))
+            .await
+    }
+
+    /// The records that a query finds: API.md's `Query` as JSON text, or nothing.
+    ///
+    /// # Errors
+    /// `invalid` for a query that is not understood; or where the pages cannot be read.
+    pub async fn find(&self, entity: &str, query: &str) -> Result<Vec<Doc>, Error> {
+        let query = Query::parse(query)?;
+        let name: Rc<str> = Rc::from(entity);
+        let remembered = self.remembered(entity, &query);
+        let found = self
+            .shared()
+            .look_from(
+                || Finding::new(Rc::clone(&name)),
+                |finding, view| finding.advance(view, &query, remembered.as_ref()),
+            )
+            .await?;
+        if let (Some(_), Some(last)) = (query.limit, found.last()) {
+            self.remember(entity, query, last);
+        }
+        Ok(found)
+    }
+
+    /// How many records a query finds.
+    ///
+    /// # Errors
+    /// As [`Self::find`].
+    pub async fn count(&self, entity: &str, query: &str) -> Result<u64, Error> {
+        let parsed = Query::parse(query)?;
+        let is_all = parsed.filters.is_empty() && parsed.limit.is_none() && parsed.after.is_none();
+        if is_all {
+            return self.look(|view| read::count_all(view, entity)).await;
+        }
+        Ok(self.find(entity, query).await?.len() as u64)
+    }
+
+    /// The records that no answer has confirmed, deleted ones too.
+    ///
+    /// # Errors
+    /// Where the pages cannot be read.
+    pub async fn pending(&self) -> Result<Vec<Doc>, Error> {
+        self.look(read::pending).await
+    }
+
+    /// Brings both sides in step. Syncs of one client come one after the other; only one tab
+    /// is to sync a database at a time.
+    ///
+    /// # Errors
+    /// The three classes: passing (`offline`, `busy`), signed out (`unauthenticated`), and
+    /// refused (`airbag`, `wrong_user`, …). What was done until then stays done.
+    pub async fn sync(&self, options: SyncOptions, cancel: &Cancel) -> Result<SyncReport, Error> {
+        let _turn = self.shared().syncing.hold().await;
+        let began = self.shared().environment.now_millis();
+        let mut report = SyncReport::default();
+        let outcome = session::sync(self.shared(), options, cancel, &mut report).await;
+        let ended = self.shared().environment.now_millis();
+        report.ms = u64::try_from(ended.saturating_sub(began)).unwrap_or(0);
+        let last_sync = self.shared().current().root.last_sync;
+        report.last_sync = last_sync.map(|at| at.to_string()).unwrap_or_default();
+        match outcome {
+            Ok(()) => {
+                self.shared().note_outcome(Ok(report.in_sync));
+                Ok(report)
+            }
+            Err(error) => {
+                self.shared().note_outcome(Err(&error));
+                Err(error)
+            }
+        }
+    }
+
+    /// Another tab committed: goes on from its root. True: it is a newer one.
+    ///
+    /// # Errors
+    /// Where the pages cannot be read.
+    pub async fn refresh(&self) -> Result<bool, Error> {
+        self.shared().reload().await
+    }
+
+    /// What is going on.
+    pub fn status(&self) -> Status {
+        self.shared().status.borrow().clone()
+    }
+
+    /// What this database is and holds.
+    pub fn info(&self) -> Info {
+        let current = self.shared().current();
+        let root = &current.root;
+        let confirmed = root.confirmed.summary();
+        Info {
+            device_uuid: root.device.to_string(),
+            datastore: root.datastore.clone(),
+            last_sync: root.last_sync.map(|at| at.to_string()),
+            confirmed: confirmed.count,
+            pending: root.overlay.len(),
+            rejected: root.set_aside,
+            fingerprint: confirmed.sum.to_string(),
+            revision: self.revision(),
+        }
+    }
+
+    /// The revision of the newest root known here.
+    pub fn revision(&self) -> u64 {
+        self.shared()
+            .current()
+            .revision
+            .map_or(0, |revision| revision.0)
+    }
+
+    /// What happened since the last call, in order.
+    pub fn take_events(&self) -> Vec<Event> {
+        self.shared().take_events()
+    }
+
+    /// Calls back whenever there are events to take; the callback must not call the client
+    /// back at once.
+    pub fn on_event(&self, callback: Box<dyn Fn()>) {
+        self.shared().listen(callback);
+    }
+
+    /// The environment that it was opened in.
+    pub fn environment(&self) -> &E {
+        &self.shared().environment
+    }
+
+    fn shared(&self) -> &Shared<E> {
+        &self.inner.shared
+    }
+
+    async fn look<T>(&self, look: impl FnMut(View<'_>) -> Result<T, Stop>) -> Result<T, Error> {
+        self.shared().look(look).await
+    }
+
+    fn now(&self) -> Rc<str> {
+        let millis = self.shared().environment.now_millis();
+        let epoch = || Timestamp::from_millis(0).ok();
+        let now = Timestamp::from_millis(millis).ok().or_else(epoch);
+        now.map_or_else(|| Rc::from(""), |now| now.as_str().into())
+    }
+
+    /// Reads operations strictly, once; new records get their ids.
+    fn prepare(&self, operations: &[Operation]) -> Result<Vec<Prepared>, Error> {
+        let now = self.shared().environment.now_millis();
+        let random = u128::from_be_bytes(self.shared().random());
+        let mut ids = self.shared().ids.borrow_mut();
+        operations
+            .iter()
+            .map(|operation| write::prepare(operation, || ids.next(now, random)))
+            .collect()
+    }
+
+    fn remembered(&self, entity: &str, query: &Query) -> Option<Position> {
+        let after = query.after.as_deref()?;
+        let positions = self.inner.positions.borrow();
+        let is_it = |seen: &&Remembered| {
+            seen.entity == entity
+                && seen.key == after
+                && seen.query.order == query.order
+                && seen.query.filters == query.filters
+        };
+        positions
+            .iter()
+            .rev()
+            .find(is_it)
+            .map(|seen| seen.position.clone())
+    }
+
+    fn remember(&self, entity: &str, query: Query, last: &Doc) {
+        let position = query.position(last);
+        let (entity, key) = (entity.to_string(), last.key.clone());
+        let mut positions = self.inner.positions.borrow_mut();
+        if positions.len() == POSITIONS_KEPT {
+            positions.pop_front();
+        }
+        positions.push_back(Remembered {
+            entity,
+            query,
+            key,
+            position,
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests;

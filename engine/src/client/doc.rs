@@ -7,7 +7,9 @@ use alloc::{
 
 use uuid::Uuid;
 
-use crate::json::Canonical;
+use super::record::{Confirmed, Edit};
+use crate::json::{Canonical, CanonicalRef};
+use crate::query::Row;
 
 /// How a record stands to the truth.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,9 +49,9 @@ pub struct Doc {
     /// The value.
     pub value: Canonical,
     /// The wall clock at its making.
-    pub created: String,
+    pub created: Rc<str>,
     /// The wall clock at its last edit.
-    pub updated: String,
+    pub updated: Rc<str>,
     /// The `local_id` that this device made it under, if it did.
     pub local_id: Option<Uuid>,
     /// The server has given no key yet.
@@ -105,6 +107,75 @@ impl Doc {
         }
         out.push('}');
     }
+
+    /// Stands for a record of which only the key is left.
+    pub(super) fn gone(key: &str) -> Self {
+        let none: Rc<str> = Rc::from("");
+        Self {
+            key: key.to_string(),
+            entity: Rc::clone(&none),
+            value: Canonical::null(),
+            created: Rc::clone(&none),
+            updated: none,
+            local_id: None,
+            is_pending: false,
+            state: State::Deleted,
+            problem: None,
+        }
+    }
+
+    pub(super) fn of_confirmed(entity: Rc<str>, key: String, record: Confirmed) -> Self {
+        Self {
+            key,
+            entity,
+            value: record.value,
+            created: record.created,
+            updated: record.updated,
+            local_id: record.handle,
+            is_pending: false,
+            state: State::Synced,
+            problem: None,
+        }
+    }
+
+    pub(super) fn of_edit(entity: Rc<str>, key: String, edit: &Edit) -> Self {
+        let state = match (&edit.set_aside, edit.deleted) {
+            (Some(_), _) => State::Rejected,
+            (None, true) => State::Deleted,
+            (None, false) if edit.base.is_none() && edit.push_as.is_none() => State::Created,
+            (None, false) => State::Updated,
+        };
+        let problem = edit.set_aside.as_ref();
+        Self {
+            key,
+            entity,
+            value: edit.value.clone(),
+            created: Rc::clone(&edit.created),
+            updated: Rc::clone(&edit.updated),
+            local_id: edit.handle,
+            is_pending: edit.is_pending,
+            state,
+            problem: problem.map(|problem| (problem.code.clone(), problem.detail.clone())),
+        }
+    }
+}
+
+impl Row for Doc {
+    fn key(&self) -> &str {
+        &self.key
+    }
+
+    fn created(&self) -> &str {
+        &self.created
+    }
+
+    fn updated(&self) -> &str {
+        &self.updated
+    }
+
+    fn value(&self) -> CanonicalRef<'_> {
+        self.value.borrow()
+    }
 }
 
 /// Appends the documents as one JSON array; an absent one as `null`.
@@ -122,7 +193,7 @@ pub fn write_docs<'a>(out: &mut String, docs: impl IntoIterator<Item = Option<&'
     out.push(']');
 }
 
-fn write_text(out: &mut String, text: &str) {
+pub(super) fn write_text(out: &mut String, text: &str) {
     let plain = text
         .bytes()
         .all(|byte| byte >= 0x20 && byte != b'"' && byte != b'\\');
@@ -135,7 +206,7 @@ fn write_text(out: &mut String, text: &str) {
     }
 }
 
-fn write_uuid(out: &mut String, uuid: Uuid) {
+pub(super) fn write_uuid(out: &mut String, uuid: Uuid) {
     let mut text = [0; uuid::fmt::Hyphenated::LENGTH];
     out.push('"');
     out.push_str(uuid.hyphenated().encode_lower(&mut text));

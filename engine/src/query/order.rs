@@ -101,7 +101,7 @@ pub(super) const fn class_end(class: u8) -> u8 {
 }
 
 /// How many bytes the first `count` encodings take; all of them where there are fewer.
-pub(super) fn length(bytes: &[u8], count: usize) -> usize {
+pub fn length(bytes: &[u8], count: usize) -> usize {
     let mut at = 0;
     for _ in 0..count {
         at = end_of_one(bytes, at);

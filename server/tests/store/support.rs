@@ -21,7 +21,7 @@ use tidemark_protocol::{
     ServerRecord,
 };
 use tidemark_server::{
-    session::{Caller, Clock, Service, Settings},
+    session::{Caller, Clock, RecordsQuery, Service, Settings},
     store::Store,
 };
 use uuid::Uuid;
@@ -51,16 +51,13 @@ pub(crate) struct World {
 }
 
 impl World {
-    pub(crate) async fn new() -> Self {
-        Self::with(Settings::default()).await
-    }
-
-    pub(crate) async fn with(settings: Settings) -> Self {
+    /// On `SQLite`, in a file.
+    pub(crate) async fn sqlite() -> Self {
         let dir = tempfile::tempdir().unwrap();
         let url = format!("sqlite:{}", dir.path().join("truth.db").display());
         let clock = TestClock(Arc::new(AtomicI64::new(1_795_000_000_000_000)));
         let store = Store::connect(&url).await.unwrap();
-        let service = Service::new(store, settings, clock.clone());
+        let service = Service::new(store, Settings::default(), clock.clone());
         Self {
             service,
             clock,
@@ -70,9 +67,58 @@ impl World {
     }
 
     /// The same database, opened once more.
-    pub(crate) async fn reopened(&self) -> Service {
+    pub(crate) async fn served(&self, settings: Settings) -> Service {
         let store = Store::connect(&self.url).await.unwrap();
-        Service::new(store, Settings::default(), self.clock.clone())
+        Service::new(store, settings, self.clock.clone())
+    }
+
+    /// The files of the database, byte for byte.
+    pub(crate) fn image(&self) -> Vec<(String, Vec<u8>)> {
+        let mut files: Vec<(String, Vec<u8>)> = Vec::new();
+        for name in ["truth.db", "truth.db-wal"] {
+            if let Ok(bytes) = std::fs::read(self.dir.path().join(name)) {
+                files.push((name.to_owned(), bytes));
+            }
+        }
+        files
+    }
+
+    /// A world on the files of another, as a crash at that instant leaves them.
+    pub(crate) async fn from_image(image: &[(String, Vec<u8>)], clock: &TestClock) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        for (name, bytes) in image {
+            std::fs::write(dir.path().join(name), bytes).unwrap();
+        }
+        let url = format!("sqlite:{}", dir.path().join("truth.db").display());
+        let store = Store::connect(&url).await.unwrap();
+        Self {
+            service: Service::new(store, Settings::default(), clock.clone()),
+            clock: clock.clone(),
+            url,
+            dir,
+        }
+    }
+
+    /// How many records live in the datastore of the tests' user.
+    pub(crate) async fn live(&self) -> usize {
+        self.keys().await.len()
+    }
+
+    /// Their keys.
+    pub(crate) async fn keys(&self) -> BTreeSet<String> {
+        let mut keys = BTreeSet::new();
+        let mut query = RecordsQuery::default();
+        loop {
+            let page = self.service.records(&caller("ann"), query).await.unwrap();
+            keys.extend(page.records.iter().map(|record| record.key.to_string()));
+            let Some(cursor) = page.cursor else {
+                return keys;
+            };
+            query = RecordsQuery {
+                cursor: Some(cursor),
+                ..RecordsQuery::default()
+            };
+        }
     }
 }
 

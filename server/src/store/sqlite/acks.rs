@@ -28,7 +28,7 @@ macro_rules! sent {
                 and checkin <= ?5 \
               union select key from client_state where datastore = ?1 and device = ?3 \
                 and owed = 1) as due \
-             join version on version.datastore = ?1 and version.key = due.key \
+             cross join version on version.datastore = ?1 and version.key = due.key \
              and version.checkin = (select max(newest.checkin) from version newest \
                where newest.datastore = ?1 and newest.key = due.key and newest.checkin <= ?4) \
              and (version.checkin, version.key) <= (?5, ?6) \
@@ -82,7 +82,7 @@ impl Snapshot {
                  select before.fingerprint from version before where before.datastore = ?1 \
                    and before.key = sent.key and before.checkin <= ?11 \
                  order by before.checkin desc limit 1) end as before \
-             from sent join version on version.datastore = ?1 and version.key = sent.key \
+             from sent cross join version on version.datastore = ?1 and version.key = sent.key \
                and version.checkin = sent.checkin \
              left join acked on acked.datastore = ?1 and acked.sync_uuid = ?2 \
                and acked.key = sent.key \

@@ -17,7 +17,7 @@ use super::{super::StoreError, Snapshot, decode};
 /// `from`, and the last that was no tombstone. Dropped values are no kept versions.
 const VERSIONS: &str = "\
     select version.* from json_each(?2) as wanted \
-    join version on version.datastore = ?1 and version.key = wanted.value ->> 0 \
+    cross join version on version.datastore = ?1 and version.key = wanted.value ->> 0 \
       and version.checkin >= case when wanted.value ->> 1 is null then -9223372036854775808 \
         else min( \
           coalesce((select base.checkin from version base where base.datastore = ?1 \
@@ -77,7 +77,7 @@ impl Snapshot {
         }
         let conflicts: Vec<String> = sqlx::query_scalar(
             "select conflict.id from json_each(?2) as wanted \
-             join conflict on conflict.datastore = ?1 and conflict.key = wanted.value ->> 0",
+             cross join conflict on conflict.datastore = ?1 and conflict.key = wanted.value ->> 0",
         )
         .bind(datastore)
         .bind(&wanted)

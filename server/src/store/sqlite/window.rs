@@ -50,7 +50,7 @@ macro_rules! early_from {
               and checkin <= ?5 \
             union select key from client_state where datastore = ?1 and device = ?3 \
               and owed = 1) as due \
-          join version on version.datastore = ?1 and version.key = due.key \
+          cross join version on version.datastore = ?1 and version.key = due.key \
             and version.checkin = (select max(newest.checkin) from version newest \
               where newest.datastore = ?1 and newest.key = due.key and newest.checkin <= ?4) \
             and (version.checkin, version.key) <= (?5, ?6) \

@@ -1,0 +1,136 @@
+//! The end of a pull, as one change: what was staged becomes what everybody sees, the edits
+//! are rebased on it, and records move under the keys that came.
+
+use alloc::{borrow::ToOwned, collections::BTreeMap, string::String, vec::Vec};
+
+use tidemark_protocol::{Code, Problem};
+
+use super::Remapped;
+use super::database::{Database, Rows, Stop};
+use super::outgoing::{Outgoing, Sent};
+use super::rebase::{Rebased, Under, rebase};
+use super::record::{Edit, SetAside, row_key, split_row_key};
+
+/// What a session knows when its pull ends.
+pub(super) struct Publication<'a> {
+    pub(super) outgoing: &'a Outgoing,
+    /// Rows that were refused, each with the number of the edit that is meant.
+    pub(super) refused: &'a BTreeMap<Vec<u8>, (u64, Problem)>,
+}
+
+/// What became visible.
+#[derive(Debug, Default)]
+pub(super) struct Published {
+    pub(super) remapped: Vec<Remapped>,
+    /// Keys of records that were set aside.
+    pub(super) set_aside: Vec<String>,
+}
+
+/// Publishes the staged trees.
+pub(super) fn publish(
+    database: &mut Database<'_>,
+    publication: &Publication<'_>,
+) -> Result<Published, Stop> {
+    let mut published = Published::default();
+    let mut rows = Rows::new();
+    let edits = database.view().edits_after(None, usize::MAX)?;
+    let places = edits
+        .iter()
+        .map(|(row, edit)| Place::of(database, row, edit, publication.outgoing.sent.get(row)))
+        .collect::<Result<Vec<_>, Stop>>()?;
+    // Under an edit that is answered and was not touched since, nobody needs to look.
+    let looked_at: Vec<&[u8]> = places
+        .iter()
+        .filter(|p| !p.is_clean)
+        .map(|p| &*p.row)
+        .collect();
+    let mut found = database.staged_records(&looked_at)?.into_iter();
+    for ((row, edit), place) in edits.into_iter().zip(&places) {
+        let (entity, key) = split_row_key(&row)?;
+        let confirmed = if place.is_clean {
+            None
+        } else {
+            found.next().flatten()
+        };
+        let under = Under {
+            key: &place.key,
+            confirmed: confirmed.as_ref(),
+        };
+        let rebased = rebase(key, &edit, publication.outgoing.sent.get(&row), &under);
+        if edit.is_pending && place.key != key && rebased != Rebased::Kept {
+            let (local_id, key) = (key.to_owned(), place.key.clone());
+            published.remapped.push(Remapped {
+                local_id,
+                key,
+                entity: entity.to_owned(),
+            });
+        }
+        let (at, mut after, is_moved) = match rebased {
+            Rebased::Clean => {
+                rows.insert(row, None);
+                continue;
+            }
+            Rebased::Kept => (row.clone(), edit, false),
+            Rebased::Moved(key, edit) => (row_key(entity, &key), *edit, true),
+        };
+        let was_set_aside = !is_moved && after.set_aside.is_some();
+        let is_refused = refuse(&mut after, publication.refused.get(&row));
+        if after.set_aside.is_some() && !was_set_aside {
+            published.set_aside.push(key.to_owned());
+        }
+        if is_moved || is_refused {
+            rows.insert(row, None);
+            rows.insert(at, Some(after));
+        }
+    }
+    database.publish_staged();
+    database.write_edits(&rows)?;
+    Ok(published)
+}
+
+/// Where an edited row belongs now.
+struct Place {
+    row: Vec<u8>,
+    key: String,
+    is_clean: bool,
+}
+
+impl Place {
+    fn of(
+        database: &Database<'_>,
+        row: &[u8],
+        edit: &Edit,
+        sent: Option<&Sent>,
+    ) -> Result<Self, Stop> {
+        let (entity, key) = split_row_key(row)?;
+        let answer = sent.and_then(|sent| sent.answer.as_ref().map(|answer| (sent, answer)));
+        let place = match answer {
+            Some((_, answer)) => answer.key.clone(),
+            None if edit.is_pending => database
+                .view()
+                .alias(key)?
+                .unwrap_or_else(|| key.to_owned()),
+            None => key.to_owned(),
+        };
+        let is_clean = answer.is_some_and(|(sent, _)| sent.edit == edit.number);
+        Ok(Self {
+            row: row_key(entity, &place),
+            key: place,
+            is_clean,
+        })
+    }
+}
+
+/// Heeds a refusal, if it is this very edit that was refused.
+fn refuse(edit: &mut Edit, refusal: Option<&(u64, Problem)>) -> bool {
+    let Some((_, problem)) = refusal.filter(|(number, _)| *number == edit.number) else {
+        return false;
+    };
+    if problem.code == Code::NeedWhole {
+        edit.whole = edit.number;
+    } else {
+        let (code, detail) = (problem.code.as_str().to_owned(), problem.detail.clone());
+        edit.set_aside = Some(SetAside { code, detail });
+    }
+    true
+}

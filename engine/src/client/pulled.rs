@@ -1,0 +1,141 @@
+//! What a pulled page does to the confirmed records.
+//!
+//! A page is read and hashed once ([`read_page`]), however often its application must be
+//! planned; then it goes into the staged trees, which nobody sees until the pull ends. Each
+//! fingerprint is computed from what is stored here.
+
+use alloc::{
+    rc::Rc,
+    string::{String, ToString},
+    vec::Vec,
+};
+
+use tidemark_protocol::{Key, LocalId, ServerRecord, Timestamp};
+use uuid::Uuid;
+
+use super::Error;
+use super::database::{Database, Stop};
+use super::outgoing::{Answer, Outgoing};
+use super::record::{Confirmed, row_key, split_row_key};
+use crate::fingerprint::RecordFingerprint;
+use crate::json::Canonical;
+
+/// A page, ready to be applied any number of times.
+#[derive(Debug, Default)]
+pub(super) struct PulledPage {
+    /// By row key, each once; `None`: deleted.
+    rows: Vec<(Vec<u8>, Option<Confirmed>)>,
+    /// Names this device gave, and what they became.
+    pub(super) aliases: Vec<(Uuid, Key)>,
+    /// Pushed rows that are hereby answered.
+    pub(super) answers: Vec<(Vec<u8>, Answer)>,
+    pub(super) conflicts: Vec<String>,
+    /// Records that did not come as the answer to a push of this session.
+    pub(super) pulled: u64,
+    /// Of those, the deleted ones.
+    pub(super) deleted: u64,
+}
+
+/// Reads a page strictly and hashes what it brings.
+pub(super) fn read_page(
+    records: Vec<ServerRecord>,
+    outgoing: &Outgoing,
+) -> Result<PulledPage, Error> {
+    let mut page = PulledPage::default();
+    page.rows.reserve(records.len());
+    for record in records {
+        page.read(&record, outgoing)?;
+    }
+    // Of two versions of one record in a page, the later comes later: it stays.
+    page.rows.sort_by(|one, other| one.0.cmp(&other.0));
+    page.rows.reverse();
+    page.rows.dedup_by(|earlier, later| earlier.0 == later.0);
+    page.rows.reverse();
+    Ok(page)
+}
+
+impl PulledPage {
+    fn read(&mut self, record: &ServerRecord, outgoing: &Outgoing) -> Result<(), Error> {
+        let key = record.key.as_str();
+        let row = row_key(&record.entity, key);
+        let pushed = outgoing.row_of(record).map(<[u8]>::to_vec);
+        if let Some(conflict) = &record.conflict {
+            self.conflicts.push(conflict.clone());
+        }
+        if let Some(pushed) = &pushed {
+            let (key, checkin) = (key.to_string(), record.checkin);
+            let answer = Answer {
+                key,
+                checkin,
+                deleted: record.deleted,
+            };
+            self.answers.push((pushed.clone(), answer));
+        } else {
+            self.pulled += 1;
+            self.deleted += u64::from(record.deleted);
+        }
+        if let Some(local_id) = record.local_id.filter(|id| id.to_string() != key) {
+            self.aliases.push((local_id.uuid(), record.key.clone()));
+        }
+        let confirmed = if record.deleted {
+            None
+        } else {
+            let sent = pushed.and_then(|row| outgoing.sent.get(&row)?.whole.clone());
+            Some(confirmed(record, sent)?)
+        };
+        self.rows.push((row, confirmed));
+        Ok(())
+    }
+
+    /// Applies the page to the staged trees.
+    pub(super) fn apply(&self, database: &mut Database<'_>) -> Result<(), Stop> {
+        let keys: Vec<&[u8]> = self.rows.iter().map(|(row, _)| row.as_slice()).collect();
+        let before = database.staged_records(&keys)?;
+        let mut after = Vec::with_capacity(self.rows.len());
+        for ((row, confirmed), before) in self.rows.iter().zip(&before) {
+            let mut confirmed = confirmed.clone();
+            if let Some(record) = confirmed.as_mut().filter(|record| record.handle.is_none()) {
+                record.handle = match before {
+                    Some(before) => before.handle,
+                    None => database.view().handle_of_deleted(split_row_key(row)?.1)?,
+                };
+            }
+            after.push((row.as_slice(), confirmed));
+        }
+        database.write_staged(&before, &after)?;
+        let aliases: Vec<(Uuid, &str)> = self
+            .aliases
+            .iter()
+            .map(|(local_id, key)| (*local_id, key.as_str()))
+            .collect();
+        database.write_aliases(&aliases)
+    }
+}
+
+fn confirmed(record: &ServerRecord, sent: Option<Canonical>) -> Result<Confirmed, Error> {
+    let value = match (&record.value, sent) {
+        (Some(value), _) => {
+            Canonical::parse(value.get()).map_err(|error| Error::protocol(error.to_string()))?
+        }
+        (None, Some(sent)) => sent,
+        (None, None) => {
+            return Err(Error::protocol(
+                "the server left out a value that was never sent",
+            ));
+        }
+    };
+    let at = |time: Option<&Timestamp>| -> Rc<str> { time.map_or("", Timestamp::as_str).into() };
+    let created = at(record.created.as_ref());
+    let updated = match &record.updated {
+        Some(updated) if updated.as_str() != &*created => updated.as_str().into(),
+        _ => Rc::clone(&created),
+    };
+    Ok(Confirmed {
+        fingerprint: RecordFingerprint::of(&record.entity, value.borrow()),
+        checkin: record.checkin,
+        handle: record.local_id.map(LocalId::uuid),
+        created,
+        updated,
+        value,
+    })
+}

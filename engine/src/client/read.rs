@@ -1,0 +1,316 @@
+//! Reading records: by key, by query, all that are pending. What the app sees is the overlay
+//! over the confirmed.
+
+use alloc::{
+    rc::Rc,
+    string::{String, ToString},
+    vec::Vec,
+};
+use core::cell::Cell;
+
+use super::Error;
+use super::codec::Unreadable;
+use super::database::{Rows, Source, Stop, View};
+use super::doc::Doc;
+use super::record::{Confirmed, Edit, entity_prefix, row_key, split_row_key};
+use crate::query::{
+    Candidate, Execution, IndexName, Plan, Position, Query, QueryError, Side, World, order,
+};
+use crate::store::{KeyRange, Tree, TreeError};
+
+/// The records of these keys, in their order; `rows` are edits on their way to a commit.
+pub(super) fn get_many(
+    view: View<'_>,
+    rows: &Rows,
+    entity: &Rc<str>,
+    keys: &[String],
+) -> Result<Vec<Option<Doc>>, Stop> {
+    let mut found = get_exactly(view, rows, entity, keys.iter().map(String::as_str))?;
+    let mut renamed = Vec::new();
+    for (place, (key, look)) in keys.iter().zip(&found).enumerate() {
+        if matches!(look, Look::Nothing)
+            && let Some(real) = view.alias(key)?
+        {
+            renamed.push((place, real));
+        }
+    }
+    let real_keys = renamed.iter().map(|(_, key)| key.as_str());
+    let again = get_exactly(view, rows, entity, real_keys)?;
+    for ((place, _), look) in renamed.iter().zip(again) {
+        found[*place] = look;
+    }
+    Ok(found.into_iter().map(Look::into_doc).collect())
+}
+
+enum Look {
+    Seen(Doc),
+    Deleted,
+    Nothing,
+}
+
+impl Look {
+    fn into_doc(self) -> Option<Doc> {
+        match self {
+            Self::Seen(doc) => Some(doc),
+            Self::Deleted | Self::Nothing => None,
+        }
+    }
+
+    fn of_edit(entity: &Rc<str>, key: &str, edit: &Edit) -> Self {
+        if edit.deleted {
+            return Self::Deleted;
+        }
+        Self::Seen(Doc::of_edit(Rc::clone(entity), key.to_string(), edit))
+    }
+}
+
+fn get_exactly<'k>(
+    view: View<'_>,
+    rows: &Rows,
+    entity: &Rc<str>,
+    keys: impl Iterator<Item = &'k str>,
+) -> Result<Vec<Look>, Stop> {
+    let keys: Vec<&str> = keys.collect();
+    let row_keys: Vec<Vec<u8>> = keys.iter().map(|key| row_key(entity, key)).collect();
+    let edits = view.root.overlay.get_many(&view.pages, &row_keys)?;
+    let confirmed = view.root.confirmed.get_many(&view.pages, &row_keys)?;
+    let mut looks = Vec::with_capacity(keys.len());
+    for (((key, row), edit), record) in keys.iter().zip(&row_keys).zip(edits).zip(confirmed) {
+        let edit = match rows.get(row) {
+            Some(planned) => planned.clone(),
+            None => edit.map(|bytes| Edit::decode(&bytes)).transpose()?,
+        };
+        looks.push(match (edit, record) {
+            (Some(edit), _) => Look::of_edit(entity, key, &edit),
+            (None, Some(bytes)) => {
+                let record = Confirmed::decode(&bytes)?;
+                Look::Seen(Doc::of_confirmed(
+                    Rc::clone(entity),
+                    key.to_string(),
+                    record,
+                ))
+            }
+            (None, None) => Look::Nothing,
+        });
+    }
+    Ok(looks)
+}
+
+/// Everything that no answer has confirmed.
+pub(super) fn pending(view: View<'_>) -> Result<Vec<Doc>, Stop> {
+    let edits = view.edits_after(None, usize::MAX)?;
+    let doc = |(row, edit): (Vec<u8>, Edit)| {
+        let (entity, key) = split_row_key(&row)?;
+        Ok(Doc::of_edit(entity.into(), key.to_string(), &edit))
+    };
+    edits.into_iter().map(doc).collect()
+}
+
+/// A query on its way, for one entity.
+pub(super) struct Finding {
+    entity: Rc<str>,
+    prefix: Vec<u8>,
+    /// The index's place among the root's, its prefix, and how many fields it has.
+    index: Option<(Vec<u8>, usize)>,
+    execution: Option<Execution<Doc>>,
+    /// A row was met that cannot be read.
+    is_unreadable: Cell<bool>,
+}
+
+impl Finding {
+    pub(super) fn new(entity: Rc<str>) -> Self {
+        let prefix = entity_prefix(&entity);
+        Self {
+            entity,
+            prefix,
+            index: None,
+            execution: None,
+            is_unreadable: Cell::new(false),
+        }
+    }
+
+    /// Goes on until a page lacks; call it again on the same moment.
+    pub(super) fn advance(
+        &mut self,
+        view: View<'_>,
+        query: &Query,
+        remembered: Option<&Position>,
+    ) -> Result<Vec<Doc>, Stop> {
+        if self.execution.is_none() {
+            let indexes: Vec<_> = view
+                .root
+                .indexes
+                .iter()
+                .filter(|index| index.entity == *self.entity)
+                .collect();
+            let fields: Vec<_> = indexes.iter().map(|index| index.fields.clone()).collect();
+            let plan = Plan::of(query, &fields);
+            let after = self.position(view, query, remembered)?;
+            self.index = match plan.index {
+                IndexName::ByKey => None,
+                IndexName::Declared(place) => indexes
+                    .get(place)
+                    .map(|index| (index.prefix(), index.fields.len())),
+            };
+            let execution = Execution::new(query.clone(), plan, after, &self.world(view));
+            self.execution = Some(execution);
+        }
+        let Some(mut execution) = self.execution.take() else {
+            return Ok(Vec::new());
+        };
+        let found = execution.advance(&self.world(view));
+        self.execution = Some(execution);
+        if self.is_unreadable.get() {
+            return Err(Unreadable.into());
+        }
+        Ok(found?)
+    }
+
+    fn world<'a>(&'a self, view: View<'a>) -> Entity<'a> {
+        Entity {
+            view,
+            finding: self,
+        }
+    }
+
+    /// Where the row stands that the query goes on after.
+    fn position(
+        &self,
+        view: View<'_>,
+        query: &Query,
+        remembered: Option<&Position>,
+    ) -> Result<Option<Position>, Stop> {
+        let Some(key) = &query.after else {
+            return Ok(None);
+        };
+        if let Some(position) = remembered {
+            return Ok(Some(position.clone()));
+        }
+        let keys = [key.clone()];
+        let found = get_many(view, &Rows::new(), &self.entity, &keys)?
+            .pop()
+            .flatten();
+        match found {
+            Some(doc) => Ok(Some(query.position(&doc))),
+            // Without an order, the key alone is the place.
+            None if query.order.is_empty() => Ok(Some(query.position(&Doc::gone(key)))),
+            None => Err(Error::from(QueryError::After(key.clone())).into()),
+        }
+    }
+}
+
+impl From<QueryError> for Error {
+    fn from(error: QueryError) -> Self {
+        Self::invalid(error.to_string())
+    }
+}
+
+/// One entity's records at one moment.
+struct Entity<'a> {
+    view: View<'a>,
+    finding: &'a Finding,
+}
+
+impl<'a> World for Entity<'a> {
+    type Row = Doc;
+    type Pages = Source<'a>;
+
+    fn pages(&self) -> &Source<'a> {
+        &self.view.pages
+    }
+
+    fn index(&self, index: IndexName, side: Side) -> (&Tree, &[u8]) {
+        let root = self.view.root;
+        let tree = match (index, side) {
+            (IndexName::ByKey, Side::Confirmed) => &root.confirmed,
+            (IndexName::ByKey, Side::Overlay) => &root.overlay,
+            (IndexName::Declared(_), Side::Confirmed) => &root.confirmed_index,
+            (IndexName::Declared(_), Side::Overlay) => &root.overlay_index,
+        };
+        let prefix = self
+            .finding
+            .index
+            .as_ref()
+            .map_or(&self.finding.prefix, |(prefix, _)| prefix);
+        (tree, prefix)
+    }
+
+    fn rows(&self, candidates: &[Candidate]) -> Result<Vec<Option<Doc>>, TreeError> {
+        let root = self.view.root;
+        let rows: Vec<Vec<u8>> = candidates.iter().map(|one| self.row_of(one)).collect();
+        let edits = if root.overlay.is_empty() {
+            None
+        } else {
+            Some(root.overlay.get_many(&self.view.pages, &rows)?)
+        };
+        let values = match self.finding.index {
+            None => None,
+            Some(_) => Some(root.confirmed.get_many(&self.view.pages, &rows)?),
+        };
+        let mut docs = Vec::with_capacity(candidates.len());
+        for (place, candidate) in candidates.iter().enumerate() {
+            let edit = edits.as_ref().and_then(|edits| edits[place].as_ref());
+            let record = match &values {
+                Some(values) => values[place].as_ref(),
+                None => Some(&candidate.value),
+            };
+            let doc = match (candidate.side, edit, record) {
+                (Side::Overlay, Some(edit), _) => self.edited(&rows[place], edit),
+                (Side::Confirmed, None, Some(record)) => self.confirmed(&rows[place], record),
+                _ => Ok(None),
+            };
+            docs.push(doc.unwrap_or_else(|Unreadable| {
+                self.finding.is_unreadable.set(true);
+                None
+            }));
+        }
+        Ok(docs)
+    }
+}
+
+impl Entity<'_> {
+    fn edited(&self, row: &[u8], edit: &[u8]) -> Result<Option<Doc>, Unreadable> {
+        let (_, key) = split_row_key(row)?;
+        let entity = Rc::clone(&self.finding.entity);
+        let edit = Edit::decode(edit)?;
+        Ok((!edit.deleted).then(|| Doc::of_edit(entity, key.to_string(), &edit)))
+    }
+
+    fn confirmed(&self, row: &[u8], record: &[u8]) -> Result<Option<Doc>, Unreadable> {
+        let (_, key) = split_row_key(row)?;
+        let entity = Rc::clone(&self.finding.entity);
+        Ok(Some(Doc::of_confirmed(
+            entity,
+            key.to_string(),
+            Confirmed::decode(record)?,
+        )))
+    }
+
+    /// The row that an index entry stands for.
+    fn row_of(&self, candidate: &Candidate) -> Vec<u8> {
+        let Some((prefix, field_count)) = &self.finding.index else {
+            return candidate.key.to_vec();
+        };
+        let entry = &candidate.key[prefix.len()..];
+        let mut row = self.finding.prefix.clone();
+        row.extend_from_slice(&entry[order::length(entry, *field_count)..]);
+        row
+    }
+}
+
+/// How many records an entity has.
+pub(super) fn count_all(view: View<'_>, entity: &str) -> Result<u64, Stop> {
+    let range = KeyRange::prefix(&entity_prefix(entity));
+    let confirmed = view
+        .root
+        .confirmed
+        .summaries(&view.pages, core::slice::from_ref(&range))?;
+    let mut count = confirmed.first().map_or(0, |summary| summary.count);
+    let edits = view.edits_in(range, usize::MAX)?;
+    let rows: Vec<&[u8]> = edits.iter().map(|(row, _)| row.as_slice()).collect();
+    let under = view.root.confirmed.get_many(&view.pages, &rows)?;
+    for ((_, edit), under) in edits.iter().zip(under) {
+        count = count + u64::from(!edit.deleted) - u64::from(under.is_some());
+    }
+    Ok(count)
+}

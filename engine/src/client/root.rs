@@ -1,0 +1,273 @@
+//! The root record of a local database: its trees, and what the device knows of itself.
+//!
+//! Its bytes are a promise to disks: a version, then members in a fixed order. A newer
+//! version is refused, for it may mean things that this code would lose.
+
+use alloc::{
+    borrow::ToOwned,
+    string::{String, ToString},
+    vec::Vec,
+};
+
+use tidemark_protocol::{Checkin, Limits};
+use uuid::Uuid;
+
+use super::codec::{Reader, Unreadable, put_bytes, put_number, put_text};
+use super::indexes::Index;
+use super::record::{Confirmed, split_row_key};
+use crate::fingerprint::DatastoreFingerprint;
+use crate::query::Field;
+use crate::store::{FreedPages, PageId, Shape, Tree};
+
+const VERSION: u8 = 1;
+/// An attempts list over this many keeps its first and its newest.
+const ATTEMPTS_MAX: usize = 16;
+
+/// The shape of all trees but the confirmed.
+pub(super) static PLAIN: Shape = Shape::LARGE;
+/// The shape of the confirmed tree: its branches carry the fingerprint of what lies below.
+pub(super) static CONFIRMED: Shape = Shape::LARGE.with_sum(contribution);
+
+/// What a confirmed row adds to the datastore fingerprint. A row that cannot be read adds
+/// nothing: the sum then proves that something is wrong.
+fn contribution(row: &[u8], value: &[u8]) -> DatastoreFingerprint {
+    match (split_row_key(row), Confirmed::fingerprint_of(value)) {
+        (Ok((_, key)), Ok(fingerprint)) => DatastoreFingerprint::of_record(key, &fingerprint),
+        _ => DatastoreFingerprint::EMPTY,
+    }
+}
+
+/// Everything that changes in one commit.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Root {
+    pub(super) confirmed: Tree,
+    pub(super) confirmed_index: Tree,
+    pub(super) overlay: Tree,
+    pub(super) overlay_index: Tree,
+    pub(super) aliases: Tree,
+    /// The declared indexes.
+    pub(super) indexes: Vec<Index>,
+    /// The number of the newest edit.
+    pub(super) edit: u64,
+    /// Edits up to this number may have left the device.
+    pub(super) sent: u64,
+    /// How many edits are set aside with a problem.
+    pub(super) set_aside: u64,
+    pub(super) device: Uuid,
+    /// As PROTOCOL.md's open wants them.
+    pub(super) attempts: Vec<Uuid>,
+    /// The datastore this database belongs to for good.
+    pub(super) datastore: Option<String>,
+    pub(super) last_sync: Option<Checkin>,
+    /// As the server told them last.
+    pub(super) limits: Limits,
+    pub(super) staged: Option<Staged>,
+    /// Pages replaced by the newest commits: readers may still hold their roots.
+    pub(super) freed: FreedPages,
+}
+
+/// A pull on its way: nobody sees it until it ends.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Staged {
+    pub(super) confirmed: Tree,
+    pub(super) index: Tree,
+    /// Where the window starts.
+    pub(super) start: Option<Checkin>,
+    /// Where the next page starts.
+    pub(super) cursor: String,
+    /// Pages of the published trees that the staged ones no longer use.
+    pub(super) freed: Vec<PageId>,
+    /// Pages made for the staged trees.
+    pub(super) made: Vec<PageId>,
+}
+
+impl Root {
+    /// The root of a database that nobody wrote to.
+    pub(super) fn new(device: Uuid) -> Self {
+        Self {
+            confirmed: Tree::new(&CONFIRMED),
+            confirmed_index: Tree::new(&PLAIN),
+            overlay: Tree::new(&PLAIN),
+            overlay_index: Tree::new(&PLAIN),
+            aliases: Tree::new(&PLAIN),
+            indexes: Vec::new(),
+            edit: 0,
+            sent: 0,
+            set_aside: 0,
+            device,
+            attempts: Vec::new(),
+            datastore: None,
+            last_sync: None,
+            limits: Limits::default(),
+            staged: None,
+            freed: FreedPages::default(),
+        }
+    }
+
+    /// Adds an attempt at opening a session.
+    pub(super) fn add_attempt(&mut self, attempt: Uuid) {
+        self.attempts.push(attempt);
+        if self.attempts.len() > ATTEMPTS_MAX {
+            self.attempts.remove(1);
+        }
+    }
+
+    /// Where an interrupted pull goes on.
+    pub(super) fn cursor(&self) -> Option<&str> {
+        self.staged.as_ref().map(|staged| staged.cursor.as_str())
+    }
+
+    pub(super) fn encode(&self) -> Vec<u8> {
+        let mut out = Vec::with_capacity(512);
+        out.push(VERSION);
+        for tree in [
+            &self.confirmed,
+            &self.confirmed_index,
+            &self.overlay,
+            &self.overlay_index,
+            &self.aliases,
+        ] {
+            tree.encode(&mut out);
+        }
+        put_number(&mut out, self.indexes.len() as u64);
+        for index in &self.indexes {
+            put_number(&mut out, index.number);
+            put_text(&mut out, &index.entity);
+            put_number(&mut out, index.fields.len() as u64);
+            index
+                .fields
+                .iter()
+                .for_each(|field| put_text(&mut out, &field.to_string()));
+        }
+        put_number(&mut out, self.edit);
+        put_number(&mut out, self.sent);
+        put_number(&mut out, self.set_aside);
+        out.extend_from_slice(self.device.as_bytes());
+        put_number(&mut out, self.attempts.len() as u64);
+        self.attempts
+            .iter()
+            .for_each(|attempt| out.extend_from_slice(attempt.as_bytes()));
+        put_text(&mut out, self.datastore.as_deref().unwrap_or_default());
+        put_checkin(&mut out, self.last_sync);
+        put_number(&mut out, self.limits.push_records.into());
+        put_number(&mut out, self.limits.pull_records.into());
+        put_number(&mut out, self.limits.body_bytes);
+        self.freed.encode(&mut out);
+        out.push(u8::from(self.staged.is_some()));
+        if let Some(staged) = &self.staged {
+            staged.encode(&mut out);
+        }
+        out
+    }
+
+    pub(super) fn decode(bytes: &[u8]) -> Result<Self, Unreadable> {
+        let mut reader = Reader::new(bytes);
+        if reader.byte()? != VERSION {
+            return Err(Unreadable);
+        }
+        let root = Self {
+            confirmed: reader.tree(&CONFIRMED)?,
+            confirmed_index: reader.tree(&PLAIN)?,
+            overlay: reader.tree(&PLAIN)?,
+            overlay_index: reader.tree(&PLAIN)?,
+            aliases: reader.tree(&PLAIN)?,
+            indexes: reader.many(|reader| {
+                let number = reader.number()?;
+                let entity = reader.text()?.to_owned();
+                let fields = reader.many(|reader| Ok(Field::named(reader.text()?)))?;
+                Ok(Index {
+                    number,
+                    entity,
+                    fields,
+                })
+            })?,
+            edit: reader.number()?,
+            sent: reader.number()?,
+            set_aside: reader.number()?,
+            device: Uuid::from_bytes(reader.array()?),
+            attempts: reader.many(|reader| Ok(Uuid::from_bytes(reader.array()?)))?,
+            datastore: Some(reader.text()?.to_owned()).filter(|name| !name.is_empty()),
+            last_sync: reader.checkin()?,
+            limits: Limits {
+                push_records: u32::try_from(reader.number()?).map_err(|_| Unreadable)?,
+                pull_records: u32::try_from(reader.number()?).map_err(|_| Unreadable)?,
+                body_bytes: reader.number()?,
+            },
+            freed: FreedPages::decode(reader.rest_mut()).ok_or(Unreadable)?,
+            staged: match reader.byte()? {
+                0 => None,
+                1 => Some(Staged::decode(&mut reader)?),
+                _ => return Err(Unreadable),
+            },
+        };
+        if reader.is_empty() {
+            Ok(root)
+        } else {
+            Err(Unreadable)
+        }
+    }
+}
+
+impl Staged {
+    fn encode(&self, out: &mut Vec<u8>) {
+        self.confirmed.encode(out);
+        self.index.encode(out);
+        put_checkin(out, self.start);
+        put_text(out, &self.cursor);
+        put_ids(out, &self.freed);
+        put_ids(out, &self.made);
+    }
+
+    fn decode(reader: &mut Reader<'_>) -> Result<Self, Unreadable> {
+        Ok(Self {
+            confirmed: reader.tree(&CONFIRMED)?,
+            index: reader.tree(&PLAIN)?,
+            start: reader.checkin()?,
+            cursor: reader.text()?.to_owned(),
+            freed: reader.many(Reader::id)?,
+            made: reader.many(Reader::id)?,
+        })
+    }
+}
+
+fn put_checkin(out: &mut Vec<u8>, checkin: Option<Checkin>) {
+    match checkin {
+        None => put_bytes(out, &[]),
+        Some(checkin) => put_bytes(out, &checkin.micros().to_be_bytes()),
+    }
+}
+
+fn put_ids(out: &mut Vec<u8>, ids: &[PageId]) {
+    put_number(out, ids.len() as u64);
+    for id in ids {
+        out.extend_from_slice(&id.0);
+    }
+}
+
+impl Reader<'_> {
+    fn tree(&mut self, shape: &'static Shape) -> Result<Tree, Unreadable> {
+        Tree::decode(shape, self.rest_mut()).ok_or(Unreadable)
+    }
+
+    fn id(&mut self) -> Result<PageId, Unreadable> {
+        self.array().map(PageId)
+    }
+
+    fn checkin(&mut self) -> Result<Option<Checkin>, Unreadable> {
+        let bytes = self.bytes()?;
+        if bytes.is_empty() {
+            return Ok(None);
+        }
+        let micros = i64::from_be_bytes(bytes.try_into().map_err(|_| Unreadable)?);
+        Checkin::from_micros(micros)
+            .map(Some)
+            .map_err(|_| Unreadable)
+    }
+
+    fn many<T>(
+        &mut self,
+        mut one: impl FnMut(&mut Self) -> Result<T, Unreadable>,
+    ) -> Result<Vec<T>, Unreadable> {
+        (0..self.number()?).map(|_| one(self)).collect()
+    }
+}

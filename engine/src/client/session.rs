@@ -1,0 +1,250 @@
+//! One sync, from open to finish: the driver of the session.
+//!
+//! It is the only place that calls the server. Each step is planned on what memory holds,
+//! written in one commit, and applied to memory when it is written; a sync that dies between
+//! two steps leaves a state from which the next goes on. Only what was sent and answered in
+//! this session is held here, and is not missed after a crash: the next session sends it again.
+
+mod open;
+mod pull;
+mod push;
+
+use alloc::{
+    collections::BTreeMap,
+    string::{String, ToString},
+    vec::Vec,
+};
+
+use serde::de::DeserializeOwned;
+use tidemark_protocol::{Checkin, Code, FinishAnswer, FinishRequest, Limits, Problem, SessionId};
+use uuid::Uuid;
+
+use super::outgoing::Outgoing;
+use super::shared::Shared;
+use super::{
+    Cancel, Environment, Error, ErrorCode, Event, Phase, Progress, SyncOptions, SyncReport,
+    Transport, reply,
+};
+
+/// How often one call of `sync` opens a session before it gives up for now.
+const ROUNDS_MAX: u32 = 5;
+
+/// What to do differently because of how the session before ended.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Lessons {
+    /// Open with nothing riding: the limits that were believed are wrong.
+    bare: bool,
+    /// The server refused the cursor.
+    from_the_start: bool,
+}
+
+/// How a session ended that came to its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum End {
+    Done,
+    /// Records that were asked for whole wait to be pushed.
+    Again,
+}
+
+/// One session.
+pub(super) struct Session<'c, E: Environment> {
+    shared: &'c Shared<E>,
+    options: SyncOptions,
+    cancel: &'c Cancel,
+    report: &'c mut SyncReport,
+    lessons: Lessons,
+    attempt: Uuid,
+    sync_uuid: Option<SessionId>,
+    /// The server's clock up to which the pull goes.
+    max_checkin: Option<Checkin>,
+    /// Where the pull's window starts.
+    start: Option<Checkin>,
+    limits: Limits,
+    outgoing: Outgoing,
+    /// The row after which the next batch starts.
+    offered: Option<Vec<u8>>,
+    /// Edits up to this number are this session's to push.
+    sent: u64,
+    /// Rows to set aside, with the edit that is meant.
+    refused: BTreeMap<Vec<u8>, (u64, Problem)>,
+    total: u64,
+}
+
+/// Syncs; opens again where the server or a copied device ask for it.
+pub(super) async fn sync<E: Environment>(
+    shared: &Shared<E>,
+    options: SyncOptions,
+    cancel: &Cancel,
+    report: &mut SyncReport,
+) -> Result<(), Error> {
+    let mut lessons = Lessons::default();
+    let mut round = 0;
+    loop {
+        round += 1;
+        let outcome = Session::new(shared, options, cancel, report, lessons)
+            .run()
+            .await;
+        let error = match outcome {
+            Ok(End::Again) if round < ROUNDS_MAX => continue,
+            Ok(_) => return Ok(()),
+            Err(error) => error,
+        };
+        if round == ROUNDS_MAX {
+            return Err(error);
+        }
+        match error.problem_code() {
+            Some(Code::StaleDevice) => rename_device(shared).await?,
+            Some(Code::SessionGone) => {}
+            Some(Code::TooLarge) if !lessons.bare => lessons.bare = true,
+            Some(Code::Malformed)
+                if !lessons.from_the_start && shared.current().root.staged.is_some() =>
+            {
+                lessons.from_the_start = true;
+            }
+            _ => return Err(error),
+        }
+    }
+}
+
+impl<'c, E: Environment> Session<'c, E> {
+    fn new(
+        shared: &'c Shared<E>,
+        options: SyncOptions,
+        cancel: &'c Cancel,
+        report: &'c mut SyncReport,
+        lessons: Lessons,
+    ) -> Self {
+        Self {
+            shared,
+            options,
+            cancel,
+            report,
+            lessons,
+            attempt: shared.random_uuid(),
+            sync_uuid: None,
+            max_checkin: None,
+            start: None,
+            limits: Limits::default(),
+            outgoing: Outgoing::default(),
+            offered: None,
+            sent: 0,
+            refused: BTreeMap::new(),
+            total: 0,
+        }
+    }
+
+    async fn run(mut self) -> Result<End, Error> {
+        self.phase(Phase::Opening);
+        let Some(riders) = self.open().await? else {
+            return Ok(End::Done);
+        };
+        let pull = self.push(riders).await?;
+        let asked_whole = self.pull(pull).await?;
+        self.finish().await?;
+        Ok(if asked_whole { End::Again } else { End::Done })
+    }
+
+    async fn finish(&mut self) -> Result<(), Error> {
+        self.phase(Phase::Finishing);
+        let summary = self.shared.current().root.confirmed.summary();
+        let request = FinishRequest {
+            sync_uuid: self.sync_uuid,
+            last_update: self.max_checkin,
+            fingerprint: Some(summary.sum.to_string()),
+            count: Some(summary.count),
+        };
+        let answer: FinishAnswer = self.call("/v1/sync/finish", to_json(&request)?).await?;
+        self.report.in_sync = answer.in_sync;
+        Ok(())
+    }
+
+    /// One call: a refused token is renewed once; a sync that was cancelled makes no more.
+    async fn call<T: DeserializeOwned>(&mut self, path: &str, body: String) -> Result<T, Error> {
+        if self.cancel.is_cancelled() {
+            return Err(Error::new(ErrorCode::Cancelled, "the sync was cancelled"));
+        }
+        let called = call(self.shared, path, body).await;
+        self.account(called)
+    }
+
+    /// Counts a call in the report.
+    fn account<T>(&mut self, called: Called<T>) -> Result<T, Error> {
+        self.report.round_trips += called.round_trips;
+        self.report.bytes_sent += called.bytes_sent;
+        self.report.bytes_received += called.bytes_received;
+        called.answer
+    }
+
+    fn phase(&self, phase: Phase) {
+        self.shared.update_status(|status| {
+            status.phase = phase;
+            status.progress = None;
+        });
+    }
+
+    fn progress(&self, done: u64, total: u64) {
+        self.shared
+            .update_status(|status| status.progress = Some(Progress { done, total }));
+    }
+
+    fn tell(&self, event: Event) {
+        self.shared.tell(event);
+    }
+}
+
+/// A call, its answer, and what it cost.
+struct Called<T> {
+    answer: Result<T, Error>,
+    round_trips: u64,
+    bytes_sent: u64,
+    bytes_received: u64,
+}
+
+async fn call<E: Environment, T: DeserializeOwned>(
+    shared: &Shared<E>,
+    path: &str,
+    body: String,
+) -> Called<T> {
+    let transport = shared.environment.transport();
+    let (mut round_trips, mut bytes_sent, mut bytes_received) = (0, 0, 0);
+    let mut renewed = false;
+    let answer = loop {
+        round_trips += 1;
+        match transport.call(path, body.clone()).await {
+            Ok(reply) => {
+                bytes_sent += reply.bytes_sent;
+                bytes_received += reply.bytes_received;
+                if reply.status == 401 && !renewed && transport.renew_token().await {
+                    renewed = true;
+                    continue;
+                }
+                break reply::read(&reply);
+            }
+            Err(error) => break Err(reply::unanswered(&error)),
+        }
+    };
+    Called {
+        answer,
+        round_trips,
+        bytes_sent,
+        bytes_received,
+    }
+}
+
+fn to_json(request: &impl serde::Serialize) -> Result<String, Error> {
+    serde_json::to_string(request).map_err(|_| Error::protocol("a request cannot be written"))
+}
+
+/// A copy of this device is at work elsewhere, or was: from now on this is another.
+async fn rename_device<E: Environment>(shared: &Shared<E>) -> Result<(), Error> {
+    let device = shared.random_uuid();
+    shared
+        .change(|database| {
+            database.root.device = device;
+            database.root.attempts.clear();
+            // A cursor belongs to the device that got it.
+            database.drop_staged();
+            Ok(())
+        })
+        .await
+}

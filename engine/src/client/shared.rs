@@ -1,0 +1,394 @@
+//! What all handles of one client share, and the two ways to the trees: a look at one moment,
+//! and a change in one commit. Only here is waited for pages.
+
+use alloc::{boxed::Box, rc::Rc, string::ToString, vec::Vec};
+use core::cell::{Cell, RefCell};
+
+use uuid::Uuid;
+
+use super::database::{Database, Stop, View, Written};
+use super::ids::Ids;
+use super::lock::Lock;
+use super::root::Root;
+use super::{Backoff, Environment, Error, ErrorCode, Event, Options, Phase, Status};
+use crate::store::{
+    Commit, Committed, PageId, Pages, PagesError, Revision, RootRecord, Store, StoreError,
+};
+
+/// Memory for pages, in bytes.
+const CACHE_BYTES: usize = 16 * 1024 * 1024;
+/// How often a look starts again because its root was overtaken.
+const RESTARTS_MAX: u32 = 100;
+
+/// The pages of an environment, as the store takes them.
+#[derive(Debug)]
+pub(super) struct PagesOf<E>(Rc<E>);
+
+impl<E: Environment> Pages for PagesOf<E> {
+    async fn root(&self) -> Result<Option<RootRecord>, PagesError> {
+        self.0.pages().root().await
+    }
+
+    async fn read(&self, ids: &[PageId]) -> Result<Vec<Option<Rc<[u8]>>>, PagesError> {
+        self.0.pages().read(ids).await
+    }
+
+    async fn commit(&self, commit: &Commit) -> Result<Committed, PagesError> {
+        self.0.pages().commit(commit).await
+    }
+}
+
+/// A root and its revision; `None`: nothing was ever committed.
+#[derive(Debug)]
+pub(super) struct Current {
+    pub(super) revision: Option<Revision>,
+    pub(super) root: Root,
+}
+
+/// One open database.
+pub(super) struct Shared<E: Environment> {
+    pub(super) environment: Rc<E>,
+    pub(super) options: Options,
+    store: Store<PagesOf<E>>,
+    current: RefCell<Rc<Current>>,
+    /// Held from plan to commit.
+    pub(super) writing: Lock,
+    pub(super) syncing: Lock,
+    pub(super) ids: RefCell<Ids>,
+    pub(super) status: RefCell<Status>,
+    pub(super) backoff: Cell<Backoff>,
+    /// The attempt that the server answered with no session.
+    pub(super) idle_attempt: Cell<Option<Uuid>>,
+    events: RefCell<Vec<Event>>,
+    listener: RefCell<Option<Rc<dyn Fn()>>>,
+}
+
+impl<E: Environment> Shared<E> {
+    /// Reads the root; a database that never was begins with a device of its own.
+    pub(super) async fn open(environment: E, options: Options) -> Result<Self, Error> {
+        let environment = Rc::new(environment);
+        let store = Store::new(PagesOf(Rc::clone(&environment)), CACHE_BYTES);
+        let device = random_uuid(&*environment);
+        let shared = Self {
+            environment,
+            options,
+            store,
+            current: RefCell::new(Rc::new(Current {
+                revision: None,
+                root: Root::new(device),
+            })),
+            writing: Lock::default(),
+            syncing: Lock::default(),
+            ids: RefCell::default(),
+            status: RefCell::default(),
+            backoff: Cell::default(),
+            idle_attempt: Cell::default(),
+            events: RefCell::default(),
+            listener: RefCell::default(),
+        };
+        shared.reload().await?;
+        Ok(shared)
+    }
+
+    /// The newest root known here.
+    pub(super) fn current(&self) -> Rc<Current> {
+        Rc::clone(&self.current.borrow())
+    }
+
+    /// Reads the newest root from the disk; true: it is another.
+    pub(super) async fn reload(&self) -> Result<bool, Error> {
+        let Some(record) = self.store.root().await? else {
+            return Ok(false);
+        };
+        if self.current.borrow().revision == Some(record.revision) {
+            return Ok(false);
+        }
+        let root = Root::decode(&record.bytes)?;
+        self.install(record.revision, root);
+        Ok(true)
+    }
+
+    /// Looks at one moment; `look` is called again when lacking pages have come.
+    pub(super) async fn look<T>(
+        &self,
+        mut look: impl FnMut(View<'_>) -> Result<T, Stop>,
+    ) -> Result<T, Error> {
+        self.look_from(|| (), |(), view| look(view)).await
+    }
+
+    /// The same with something that goes on where it was, made anew for each moment.
+    pub(super) async fn look_from<S, T>(
+        &self,
+        begin: impl Fn() -> S,
+        mut look: impl FnMut(&mut S, View<'_>) -> Result<T, Stop>,
+    ) -> Result<T, Error> {
+        for _ in 0..RESTARTS_MAX {
+            let current = self.current();
+            let mut state = begin();
+            let looked = self
+                .store
+                .read(
+                    |pages| match look(&mut state, View::new(&current.root, pages)) {
+                        Ok(seen) => Ok(Ok(seen)),
+                        Err(Stop::Tree(lack)) => Err(lack),
+                        Err(Stop::Failed(error)) => Ok(Err(error)),
+                    },
+                )
+                .await;
+            match looked {
+                Ok(answer) => return answer,
+                Err(StoreError::Vanished(_)) if self.is_overtaken(&current).await? => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Err(Error::new(
+            ErrorCode::Busy,
+            "the database changes faster than it can be read",
+        ))
+    }
+
+    /// Looks at one moment that must not be another; it may be gone from the disk.
+    pub(super) async fn look_at<T>(
+        &self,
+        moment: &Current,
+        mut look: impl FnMut(View<'_>) -> Result<T, Stop>,
+    ) -> Result<T, Error> {
+        let looked = self
+            .store
+            .read(|pages| match look(View::new(&moment.root, pages)) {
+                Ok(seen) => Ok(Ok(seen)),
+                Err(Stop::Tree(lack)) => Err(lack),
+                Err(Stop::Failed(error)) => Ok(Err(error)),
+            })
+            .await;
+        match looked {
+            Ok(answer) => answer,
+            Err(StoreError::Vanished(_)) => Err(Error::new(
+                ErrorCode::Busy,
+                "others have changed too much meanwhile",
+            )),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Plans a change on the newest root and commits it, again and again until nobody else was
+    /// first. A change that changes nothing commits nothing.
+    pub(super) async fn change<T>(
+        &self,
+        plan: impl FnMut(&mut Database<'_>) -> Result<T, Stop>,
+    ) -> Result<T, Error> {
+        let _turn = self.writing.hold().await;
+        self.change_in_turn(plan).await
+    }
+
+    /// As [`Self::change`], for whoever holds the `writing` lock.
+    pub(super) async fn change_in_turn<T>(
+        &self,
+        mut plan: impl FnMut(&mut Database<'_>) -> Result<T, Stop>,
+    ) -> Result<T, Error> {
+        loop {
+            let current = self.current();
+            let (planned, written) = match self.plan(&current, &mut plan).await {
+                Ok(planned) => planned?,
+                Err(StoreError::Vanished(_)) if self.is_overtaken(&current).await? => continue,
+                Err(error) => return Err(error.into()),
+            };
+            if self.commit(&current, written).await? == Committed::Done {
+                return Ok(planned);
+            }
+            self.reload().await?;
+        }
+    }
+
+    /// Plans a change on this root.
+    pub(super) async fn plan<T>(
+        &self,
+        current: &Current,
+        plan: &mut impl FnMut(&mut Database<'_>) -> Result<T, Stop>,
+    ) -> Result<Result<(T, Written), Error>, StoreError> {
+        let now_millis = self.environment.now_millis();
+        let seeds = [self.random(), self.random()];
+        self.store
+            .read(|pages| {
+                let mut database = Database::new(current.root.clone(), pages, seeds);
+                match plan(&mut database) {
+                    Ok(planned) => Ok(Ok((planned, database.finish(now_millis)))),
+                    Err(Stop::Tree(lack)) => Err(lack),
+                    Err(Stop::Failed(error)) => Ok(Err(error)),
+                }
+            })
+            .await
+    }
+
+    /// Writes what was planned on `current`, and goes on from it.
+    pub(super) async fn commit(
+        &self,
+        current: &Current,
+        written: Written,
+    ) -> Result<Committed, Error> {
+        let Written { root, pages, freed } = written;
+        if root == current.root && current.revision.is_some() {
+            return Ok(Committed::Done);
+        }
+        let revision = match current.revision {
+            Some(revision) => revision.next(),
+            None => Revision::first(u64::from_be_bytes(self.random())),
+        };
+        let pages = pages
+            .into_iter()
+            .map(|(id, page)| (id, Rc::clone(page.bytes())))
+            .collect();
+        let bytes = root.encode();
+        let commit = Commit {
+            expected: current.revision,
+            revision,
+            root: bytes,
+            pages,
+            freed,
+        };
+        match self.store.commit(&commit).await {
+            Ok(Committed::Done) => {}
+            Ok(Committed::Stale) => return Ok(Committed::Stale),
+            Err(error) => {
+                // Only the answer may have been lost.
+                let now = self.store.root().await.ok().flatten();
+                let is_done = now
+                    .is_some_and(|now| now.revision == commit.revision && now.bytes == commit.root);
+                if !is_done {
+                    return Err(error.into());
+                }
+            }
+        }
+        self.install(revision, root);
+        Ok(Committed::Done)
+    }
+
+    /// Goes on from this root, and tells what that changes.
+    fn install(&self, revision: Revision, root: Root) {
+        let before = self.current.replace(Rc::new(Current {
+            revision: Some(revision),
+            root,
+        }));
+        let now = self.current();
+        if before.root.overlay != now.root.overlay || before.root.confirmed != now.root.confirmed {
+            self.tell(Event::Change {
+                revision: revision.0,
+            });
+        }
+        self.update_status(|status| {
+            status.pending = now.root.overlay.len();
+            status.last_sync = now.root.last_sync.map(|at| at.to_string());
+        });
+    }
+
+    async fn is_overtaken(&self, current: &Rc<Current>) -> Result<bool, Error> {
+        self.reload().await?;
+        Ok(self.current().revision != current.revision)
+    }
+
+    pub(super) fn random<const N: usize>(&self) -> [u8; N] {
+        let mut bytes = [0; N];
+        self.environment.fill_random(&mut bytes);
+        bytes
+    }
+
+    pub(super) fn random_uuid(&self) -> Uuid {
+        random_uuid(&*self.environment)
+    }
+
+    /// Changes the status, and tells if it did.
+    pub(super) fn update_status(&self, change: impl FnOnce(&mut Status)) {
+        let before = self.status.borrow().clone();
+        let mut now = before.clone();
+        change(&mut now);
+        if now != before {
+            self.status.replace(now);
+            self.tell(Event::Status);
+        }
+    }
+
+    /// Notes how a sync went, and when another makes sense.
+    pub(super) fn note_outcome(&self, outcome: Result<bool, &Error>) {
+        let mut backoff = self.backoff.get();
+        let wait = match outcome {
+            Ok(true) => {
+                backoff.succeeded();
+                None
+            }
+            // Both sides finished and differ: no reason to ask at once again.
+            Ok(false) => Some(None),
+            Err(error) if error.is_passing() => Some(error.retry_after_seconds),
+            Err(_) => None,
+        };
+        let random = u32::from_be_bytes(self.random());
+        let wait_ms = wait.map(|asked| backoff.failed(asked, random));
+        self.backoff.set(backoff);
+        let now = self.environment.now_millis();
+        self.update_status(|status| {
+            let is_signed_out = outcome
+                .err()
+                .is_some_and(|e| e.code == ErrorCode::Unauthenticated);
+            let waits = wait_ms.is_some() || is_signed_out;
+            status.phase = if waits { Phase::Waiting } else { Phase::Idle };
+            status.progress = None;
+            status.retry_at = wait_ms.map(|ms| now.saturating_add_unsigned(ms));
+            status.error = outcome
+                .err()
+                .filter(|e| e.code != ErrorCode::Cancelled)
+                .cloned();
+            if let Ok(in_sync) = outcome {
+                status.in_sync = Some(in_sync);
+            }
+        });
+    }
+
+    pub(super) fn tell(&self, event: Event) {
+        {
+            let mut events = self.events.borrow_mut();
+            let is_told = event == Event::Status && events.contains(&Event::Status);
+            if !is_told {
+                events.push(event);
+            }
+        }
+        let listener = self.listener.borrow().clone();
+        if let Some(listener) = listener {
+            listener();
+        }
+    }
+
+    pub(super) fn take_events(&self) -> Vec<Event> {
+        self.events.take()
+    }
+
+    pub(super) fn listen(&self, listener: Box<dyn Fn()>) {
+        self.listener.replace(Some(listener.into()));
+    }
+}
+
+fn random_uuid(environment: &impl Environment) -> Uuid {
+    let mut bytes = [0; 16];
+    environment.fill_random(&mut bytes);
+    uuid::Builder::from_random_bytes(bytes).into_uuid()
+}
+
+impl From<PagesError> for Error {
+    fn from(error: PagesError) -> Self {
+        let code = match &error {
+            PagesError::Quota(_) => ErrorCode::Quota,
+            PagesError::Closed(_) => ErrorCode::Closed,
+            PagesError::Blocked(_) => ErrorCode::Blocked,
+            PagesError::PrivateMode(_) => ErrorCode::PrivateMode,
+            PagesError::Other(_) => ErrorCode::Storage,
+        };
+        Self::new(code, error.to_string())
+    }
+}
+
+impl From<StoreError> for Error {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Pages(error) => error.into(),
+            damaged => Self::new(ErrorCode::Storage, damaged.to_string()),
+        }
+    }
+}
