@@ -35,18 +35,22 @@ pub struct Conflict {
     pub device_uuid: DeviceId,
 }
 
-/// Names a conflict by what lost: the record, who pushed, on which base, and what.
+/// Names a conflict by what lost: the record, who pushed, on which base, and what; where the
+/// truth's side lost, the version that was overridden.
 pub(super) fn conflict_id(
     key: &Key,
     device: DeviceId,
     base: Option<Checkin>,
     pushed: &Side,
+    overridden: Option<Checkin>,
 ) -> ConflictId {
     let mut hash = Sha256::new();
     hash.update(key.as_str());
     hash.update([0]);
     hash.update(device.uuid().as_bytes());
-    hash.update(base.map_or(i64::MIN, Checkin::micros).to_be_bytes());
+    for checkin in [base, overridden] {
+        hash.update(checkin.map_or(i64::MIN, Checkin::micros).to_be_bytes());
+    }
     match pushed {
         Some(value) => hash.update(value.as_str()),
         None => hash.update("deleted"),

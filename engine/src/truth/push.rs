@@ -33,6 +33,9 @@ pub struct Push {
     now: Timestamp,
     judged: Vec<Judged>,
     rejected: Vec<Rejection>,
+    /// The key that each pending local id would get: one, whatever `created` its later records
+    /// tell.
+    derived: HashMap<LocalId, Key>,
     next_index: u64,
 }
 
@@ -45,12 +48,12 @@ pub struct Resolved {
     pub rejected: Vec<Rejection>,
 }
 
-/// The keys that local ids lead to.
+/// What the truth knows of local ids.
 #[derive(Default)]
-struct Keys {
+struct Known {
+    by_id: HashMap<LocalId, LocalKey>,
+    /// Whose each key is.
     owner: HashMap<Key, LocalId>,
-    /// Of the ids new in this push: one key each, whatever `created` their later records tell.
-    derived: HashMap<LocalId, Key>,
 }
 
 impl Push {
@@ -62,6 +65,7 @@ impl Push {
             now: Timestamp::from(now),
             judged: Vec::new(),
             rejected: Vec::new(),
+            derived: HashMap::new(),
             next_index: 0,
         }
     }
@@ -69,7 +73,13 @@ impl Push {
     /// Judges the next raw record, in (seq, position) order.
     pub fn add(&mut self, raw: &str) {
         match judge(self.next_index, raw) {
-            Ok(judged) => self.judged.push(judged),
+            Ok(judged) => {
+                if let Name::Pending(local_id) = judged.name {
+                    let key = self.derive(local_id, &judged);
+                    self.derived.entry(local_id).or_insert(key);
+                }
+                self.judged.push(judged);
+            }
             Err(rejection) => self.rejected.push(rejection),
         }
         self.next_index += 1;
@@ -77,21 +87,13 @@ impl Push {
 
     /// The local ids of the pending records: load the `local_key` rows that have them.
     pub fn local_ids(&self) -> impl Iterator<Item = LocalId> {
-        self.pending().map(|(local_id, _)| local_id)
+        self.derived.keys().copied()
     }
 
     /// The keys that the pending records would get: load the `local_key` rows that lead to
     /// them, too.
     pub fn derived_keys(&self) -> impl Iterator<Item = Key> {
-        self.pending()
-            .map(|(local_id, judged)| self.derive(local_id, judged))
-    }
-
-    fn pending(&self) -> impl Iterator<Item = (LocalId, &Judged)> {
-        self.judged.iter().filter_map(|judged| match judged.name {
-            Name::Pending(local_id) => Some((local_id, judged)),
-            Name::Real(_) => None,
-        })
+        self.derived.values().cloned()
     }
 
     fn derive(&self, local_id: LocalId, judged: &Judged) -> Key {
@@ -101,19 +103,18 @@ impl Push {
 
     /// Brings the records under their keys, several of one key together.
     pub fn resolve(mut self, known: impl IntoIterator<Item = LocalKey>) -> Resolved {
-        let mut by_id = HashMap::new();
-        let mut keys = Keys::default();
+        let mut rows = Known::default();
         for row in known {
-            keys.owner
+            rows.owner
                 .extend(row.key.clone().map(|key| (key, row.local_id)));
-            by_id.insert(row.local_id, row);
+            rows.by_id.insert(row.local_id, row);
         }
         let judged = core::mem::take(&mut self.judged);
         let mut rejected = core::mem::take(&mut self.rejected);
         let mut claims: Vec<Claim> = Vec::with_capacity(judged.len());
         let mut places: HashMap<Key, usize> = HashMap::with_capacity(judged.len());
         for judged in judged {
-            let (key, mapping) = match self.key_of(&judged, &by_id, &mut keys) {
+            let (key, mapping) = match self.key_of(&judged, &mut rows) {
                 Ok(key) => key,
                 Err(rejection) => {
                     rejected.push(rejection);
@@ -141,25 +142,22 @@ impl Push {
     fn key_of(
         &self,
         judged: &Judged,
-        by_id: &HashMap<LocalId, LocalKey>,
-        keys: &mut Keys,
+        known: &mut Known,
     ) -> Result<(Key, Option<LocalKey>), Rejection> {
         let local_id = match &judged.name {
             Name::Real(key) => return Ok((key.clone(), None)),
             Name::Pending(local_id) => *local_id,
         };
-        if let Some(row) = by_id.get(&local_id) {
+        if let Some(row) = known.by_id.get(&local_id) {
             let key = row.key.clone().unwrap_or_else(|| Key::from(local_id));
             return Ok((key, Some(row.clone())));
         }
-        let key = keys
-            .derived
-            .entry(local_id)
-            .or_insert_with(|| self.derive(local_id, judged));
-        if *keys.owner.entry(key.clone()).or_insert(local_id) != local_id {
+        let derived = self.derived.get(&local_id).cloned();
+        let key = derived.unwrap_or_else(|| self.derive(local_id, judged));
+        if *known.owner.entry(key.clone()).or_insert(local_id) != local_id {
             return Err(taken_key(local_id, judged.index));
         }
-        Ok((key.clone(), None))
+        Ok((key, None))
     }
 
     /// The told base; of a repeated local id, by look-up. What another device's first push

@@ -104,6 +104,7 @@ impl Deciding<'_> {
                 truth: None,
                 truth_device,
                 device: Some(value),
+                overridden: None,
             };
             self.keep(lost, entity)
         });
@@ -196,6 +197,7 @@ impl Deciding<'_> {
                 truth: Some(content.value.clone()),
                 truth_device: edit.device,
                 device: None,
+                overridden: None,
             };
             let conflict = self.keep(lost, newest.entity.clone());
             return self.unchanged(newest, Some(conflict));
@@ -239,6 +241,7 @@ impl Deciding<'_> {
                     truth,
                     truth_device,
                     device,
+                    overridden: Some(newest.checkin),
                 },
                 newest.entity.clone(),
             )
@@ -272,6 +275,7 @@ impl Deciding<'_> {
                 truth: None,
                 truth_device,
                 device,
+                overridden: Some(newest.checkin),
             };
             self.keep(lost, newest.entity.clone())
         });

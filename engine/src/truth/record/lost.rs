@@ -3,7 +3,7 @@
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
-use tidemark_protocol::DeviceId;
+use tidemark_protocol::{Checkin, DeviceId};
 
 use super::Deciding;
 use crate::truth::conflict::{Conflict, Side, conflict_id};
@@ -16,6 +16,8 @@ pub(super) struct Lost {
     pub(super) truth: Side,
     pub(super) truth_device: DeviceId,
     pub(super) device: Side,
+    /// The version that lost; `None`: it is the device's side that did.
+    pub(super) overridden: Option<Checkin>,
 }
 
 impl Deciding<'_> {
@@ -36,6 +38,7 @@ impl Deciding<'_> {
                 truth,
                 truth_device,
                 device: Some(value),
+                overridden: None,
             };
             self.keep(lost, entity.to_string());
         }
@@ -46,12 +49,13 @@ impl Deciding<'_> {
         let key = &self.claim.key;
         let base = self.claim.base.compared;
         let device_uuid = self.mingle.device;
-        let id = conflict_id(key, device_uuid, base, &lost.device);
+        let id = conflict_id(key, device_uuid, base, &lost.device, lost.overridden);
         let Lost {
             fields,
             truth,
             truth_device,
             device,
+            overridden: _,
         } = lost;
         let key = key.clone();
         let conflict = Conflict {

@@ -239,6 +239,27 @@ fn t9_the_later_push_wins_and_the_loser_is_kept() {
     assert_eq!(world.push(device(3), &push).counts(), [0, 0, 0, 1, 0, 0]);
 }
 
+/// T-9: the same push may override twice, and each loser is kept. (Found by a random schedule:
+/// the two conflicts had one name.)
+#[test]
+fn t9_a_push_that_overrides_again_keeps_that_loser_too() {
+    let (mut world, key, made) = world_with(json!({"a": 1, "b": 1}));
+    world.push(device(2), &[fields(&key, made, &["a"], json!({"a": 9}))]);
+    world.push(device(4), &[fields(&key, made, &["b"], json!({"b": 5}))]);
+    let push = [fields(&key, made, &["a", "b"], json!({"a": 9, "b": 3}))];
+    assert_eq!(world.push(device(3), &push).counts(), [0, 0, 1, 0, 1, 0]);
+    world.push(
+        device(4),
+        &[fields(&key, world.head.checkin, &["a"], json!({"a": 26}))],
+    );
+    let again = world.push(device(3), &push);
+    assert_eq!(
+        (again.counts(), &again.conflicts[0].fields[..]),
+        ([0, 0, 1, 0, 1, 0], &["a".to_string()][..])
+    );
+    assert_eq!(world.push(device(3), &push).counts(), [0, 0, 0, 1, 0, 0]);
+}
+
 /// T-9: the same value given twice is no conflict; a removed field keeps its stamp.
 #[test]
 fn t9_same_values_agree_and_removals_count() {
