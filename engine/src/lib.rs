@@ -19,3 +19,5 @@ pub mod query;
 pub mod store;
 pub mod truth;
 pub mod version;
+
+mod sort;

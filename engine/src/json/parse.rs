@@ -13,6 +13,7 @@ use serde::Deserializer;
 use serde::de::{DeserializeSeed, Error, MapAccess, SeqAccess, Visitor};
 
 use super::compare_names;
+use crate::sort::sort_by;
 
 /// How many arrays and objects may lie within each other.
 pub const MAX_DEPTH: usize = 128;
@@ -98,12 +99,12 @@ impl Writer<'_> {
 
     /// Puts the members from `first` on in canonical order, their text starting at `start`.
     fn close_object<E: Error>(&mut self, first: usize, start: usize) -> Result<(), E> {
-        let members = &mut self.members[first..];
-        let ordered = members
+        let is_ordered = self.members[first..]
             .windows(2)
             .all(|two| compare_names(&two[0].name, &two[1].name).is_lt());
-        if !ordered {
-            members.sort_by(|one, other| compare_names(&one.name, &other.name));
+        if !is_ordered {
+            sort_members(&mut self.members, first);
+            let members = &self.members[first..];
             if let Some(two) = members.windows(2).find(|two| two[0].name == two[1].name) {
                 let name = two[0].name.to_string();
                 return Err(self.refuse(JsonError::DoubledName(name)));
@@ -125,6 +126,26 @@ impl Writer<'_> {
         }
         self.members.truncate(first);
         Ok(())
+    }
+}
+
+/// Puts members in canonical order: most objects are small, and nearly in order.
+fn sort_members(members: &mut Vec<Member<'_>>, first: usize) {
+    const FEW: usize = 24;
+    if members.len() - first > FEW {
+        let mut many = members.split_off(first);
+        sort_by(&mut many, |one, other| {
+            compare_names(&one.name, &other.name)
+        });
+        members.append(&mut many);
+        return;
+    }
+    for end in first + 1..members.len() {
+        let mut at = end;
+        while at > first && compare_names(&members[at].name, &members[at - 1].name).is_lt() {
+            members.swap(at, at - 1);
+            at -= 1;
+        }
     }
 }
 

@@ -106,6 +106,22 @@ fn odd_names_and_strings_come_back_equal() {
 }
 
 #[test]
+fn many_members_are_put_in_order() {
+    let names = |numbers: &mut dyn Iterator<Item = u32>| {
+        let members: Vec<String> = numbers.map(|n| format!("\"{n:04}\":[{n}]")).collect();
+        format!("{{{}}}", members.join(","))
+    };
+    let ordered = names(&mut (0..500));
+    assert_eq!(canonical(&names(&mut (0..500).rev())), ordered);
+    assert_eq!(
+        canonical(&names(&mut (0..500).map(|n| n * 7 % 500))),
+        ordered
+    );
+    let doubled = names(&mut (0..500).map(|n| n * 7 % 499));
+    assert_eq!(refusal(&doubled), JsonError::DoubledName("0000".into()));
+}
+
+#[test]
 fn doubled_names_are_refused_at_any_depth() {
     let doubled = |name: &str| JsonError::DoubledName(name.into());
     assert_eq!(refusal(r#"{"a":1,"b":2,"a":1}"#), doubled("a"));

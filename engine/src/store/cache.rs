@@ -41,6 +41,11 @@ impl Cache {
         }
     }
 
+    /// All that one look fetches, however much it is.
+    pub(super) fn unbounded() -> Self {
+        Self::new(usize::MAX)
+    }
+
     pub(super) fn get(&self, id: &PageId) -> Option<Page> {
         let cached = self.pages.get(id)?;
         cached.was_used.set(true);

@@ -3,8 +3,6 @@
 use alloc::vec::Vec;
 use core::cell::RefCell;
 
-use hashbrown::HashMap;
-
 use super::cache::Cache;
 use super::page::Page;
 use super::port::{Commit, Committed, PageId, Pages, PagesError, RootRecord};
@@ -37,15 +35,12 @@ pub enum StoreError {
 #[derive(Debug)]
 pub struct AtHand<'s> {
     cache: &'s RefCell<Cache>,
-    held: &'s HashMap<PageId, Page>,
+    held: &'s Cache,
 }
 
 impl PageSource for AtHand<'_> {
     fn page(&self, id: &PageId) -> Option<Page> {
-        self.held
-            .get(id)
-            .cloned()
-            .or_else(|| self.cache.borrow().get(id))
+        self.held.get(id).or_else(|| self.cache.borrow().get(id))
     }
 }
 
@@ -82,7 +77,7 @@ impl<P: Pages> Store<P> {
         &self,
         mut look: impl FnMut(&AtHand<'_>) -> Result<T, TreeError>,
     ) -> Result<T, StoreError> {
-        let mut held = HashMap::new();
+        let mut held = Cache::unbounded();
         loop {
             match look(&AtHand {
                 cache: &self.cache,
@@ -105,7 +100,7 @@ impl<P: Pages> Store<P> {
         seed: [u8; 12],
         mut plan: impl FnMut(&mut Workspace<'_>) -> Result<T, TreeError>,
     ) -> Result<(T, Changes), StoreError> {
-        let mut held = HashMap::new();
+        let mut held = Cache::unbounded();
         loop {
             let lack = {
                 let at_hand = AtHand {
@@ -139,11 +134,7 @@ impl<P: Pages> Store<P> {
         Ok(answer)
     }
 
-    async fn fetch(
-        &self,
-        lack: TreeError,
-        held: &mut HashMap<PageId, Page>,
-    ) -> Result<(), StoreError> {
+    async fn fetch(&self, lack: TreeError, held: &mut Cache) -> Result<(), StoreError> {
         let ids: Vec<PageId> = match lack {
             TreeError::Missing(ids) => ids,
             TreeError::Damaged(id) => return Err(StoreError::Damaged(id)),

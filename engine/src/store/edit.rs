@@ -15,6 +15,7 @@ use super::page::{Page, Place};
 use super::port::PageId;
 use super::summary::Summary;
 use super::tree::{PageSource, Root, Shape, Tree, TreeError, expected_kind, load, missing};
+use crate::sort::sort_by;
 
 /// One change to a tree.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,7 +52,7 @@ impl From<Vec<Edit>> for Edits {
     /// Sorts the edits; of several for one key the last counts.
     fn from(mut edits: Vec<Edit>) -> Self {
         if !edits.is_sorted_by(|one, other| one.key < other.key) {
-            edits.sort_by(|one, other| one.key.cmp(&other.key));
+            sort_by(&mut edits, |one, other| one.key.cmp(&other.key));
             // Of each pair the later is kept, in the earlier's place.
             edits.dedup_by(|later, earlier| {
                 let same = later.key == earlier.key;
@@ -88,8 +89,9 @@ pub(super) struct Draft<'w, S> {
     source: &'w S,
     shape: &'static Shape,
     seed: [u8; 12],
-    pub(super) next_number: u32,
-    pub(super) written: Vec<(PageId, Page)>,
+    first_number: usize,
+    /// The new pages, numbered on from the first number.
+    pub(super) written: Vec<Page>,
     pub(super) replaced: Vec<PageId>,
     missing: Vec<PageId>,
 }
@@ -99,14 +101,14 @@ impl<'w, S: PageSource> Draft<'w, S> {
         source: &'w S,
         shape: &'static Shape,
         seed: [u8; 12],
-        next_number: u32,
+        first_number: usize,
     ) -> Self {
         let (written, replaced, missing) = (vec![], vec![], vec![]);
         Self {
             source,
             shape,
             seed,
-            next_number,
+            first_number,
             written,
             replaced,
             missing,
@@ -342,10 +344,9 @@ impl<'w, S: PageSource> Draft<'w, S> {
     }
 
     fn add_page(&mut self, page: Page) -> PageId {
-        let id = PageId::numbered(self.seed, self.next_number);
-        self.next_number += 1;
-        self.written.push((id, page));
-        id
+        let number = self.first_number + self.written.len();
+        self.written.push(page);
+        PageId::numbered(self.seed, u32::try_from(number).unwrap_or(u32::MAX))
     }
 }
 

@@ -38,6 +38,16 @@ impl PageId {
         Self(bytes)
     }
 
+    /// The number of a page under this seed, if it is one.
+    pub(super) fn number_under(&self, seed: [u8; 12]) -> Option<usize> {
+        let number = self.0.strip_prefix(&seed)?;
+        number
+            .try_into()
+            .map(u32::from_be_bytes)
+            .ok()
+            .map(|number| number as usize)
+    }
+
     /// Reads back what `Display` wrote: 32 hexadecimal digits.
     pub fn from_hex(text: &str) -> Option<Self> {
         (text.len() == 32 && text.is_ascii()).then_some(())?;

@@ -374,3 +374,20 @@ impl PageSource for Newer<'_> {
         })
     }
 }
+
+/// Keys and values far beyond a page, alike for longer than a page.
+#[test]
+fn giant_keys_and_values_make_a_tree_all_the_same() {
+    let key = |number: u32| [&vec![b'k'; 60_000][..], &number.to_be_bytes()].concat();
+    let mut world = World::new(&SHAPES[1]);
+    for start in [0, 20, 10] {
+        let edits = (start..start + 15).map(|n| Edit::put(key(n * 7 % 41), vec![b'v'; 90_000]));
+        world.change(&[edits.collect()]);
+        world.check();
+    }
+    for number in 0..41 {
+        world.change(&[Edits::from(vec![Edit::delete(key(number))])]);
+        world.check();
+    }
+    assert!(world.tree.is_empty());
+}

@@ -11,6 +11,7 @@ use super::page::{Page, PageKind, Place, Slice, put_number, take_number};
 use super::port::PageId;
 use super::summary::Summary;
 use crate::fingerprint::DatastoreFingerprint;
+use crate::sort::{order_of, sort_by};
 
 /// Pages at hand.
 pub trait PageSource {
@@ -193,10 +194,14 @@ impl Tree {
         source: &impl PageSource,
         keys: &[K],
     ) -> Result<Vec<Option<Slice>>, TreeError> {
-        let mut order: Vec<usize> = (0..keys.len()).collect();
-        if !keys.is_sorted_by(|one, other| one.as_ref() <= other.as_ref()) {
-            order.sort_by(|one, other| keys[*one].as_ref().cmp(keys[*other].as_ref()));
-        }
+        let is_sorted = keys.is_sorted_by(|one, other| one.as_ref() <= other.as_ref());
+        let order = if is_sorted {
+            (0..keys.len()).collect()
+        } else {
+            order_of(keys.len(), &|one, other| {
+                keys[one].as_ref().cmp(keys[other].as_ref())
+            })
+        };
         let mut wanted = Wanted {
             source,
             keys,
@@ -313,7 +318,7 @@ pub(super) fn expected_kind(height: usize) -> PageKind {
 }
 
 pub(super) fn missing(mut ids: Vec<PageId>) -> TreeError {
-    ids.sort_unstable();
+    sort_by(&mut ids, PageId::cmp);
     ids.dedup();
     TreeError::Missing(ids)
 }

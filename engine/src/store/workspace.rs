@@ -7,8 +7,6 @@
 
 use alloc::vec::Vec;
 
-use hashbrown::HashMap;
-
 use super::edit::{Draft, Edits};
 use super::page::{Page, PageKind, Place};
 use super::port::{Commit, PageId, Revision};
@@ -18,8 +16,8 @@ use super::tree::{PageSource, Root, Tree, TreeError, expected_kind, load, missin
 pub struct Workspace<'s> {
     base: &'s dyn PageSource,
     seed: [u8; 12],
-    next_number: u32,
-    made: HashMap<PageId, Page>,
+    /// The new pages by their numbers; `None` where one was replaced again.
+    made: Vec<Option<Page>>,
     freed: Vec<PageId>,
 }
 
@@ -39,8 +37,7 @@ impl<'s> Workspace<'s> {
         Self {
             base,
             seed,
-            next_number: 0,
-            made: HashMap::new(),
+            made: Vec::new(),
             freed: Vec::new(),
         }
     }
@@ -55,19 +52,15 @@ impl<'s> Workspace<'s> {
         if edits.is_empty() {
             return Ok(false);
         }
-        let mut draft = Draft::new(&*self, tree.shape, self.seed, self.next_number);
+        let mut draft = Draft::new(&*self, tree.shape, self.seed, self.made.len());
         let Some(changed) = draft.apply(tree, edits)? else {
             return Ok(false);
         };
         let Draft {
-            written,
-            replaced,
-            next_number,
-            ..
+            written, replaced, ..
         } = draft;
-        self.next_number = next_number;
         self.free(replaced);
-        self.made.extend(written);
+        self.made.extend(written.into_iter().map(Some));
         *tree = changed;
         Ok(true)
     }
@@ -86,23 +79,29 @@ impl<'s> Workspace<'s> {
     /// Whether anything would be written or freed. A tree may have changed all the same:
     /// a small one lies wholly in the root record.
     pub fn is_empty(&self) -> bool {
-        self.made.is_empty() && self.freed.is_empty()
+        self.made.iter().all(Option::is_none) && self.freed.is_empty()
     }
 
     /// What is to be written and freed.
     pub fn finish(self) -> Changes {
-        let mut pages: Vec<_> = self.made.into_iter().collect();
-        pages.sort_unstable_by_key(|(id, _)| *id);
+        let id = |number| PageId::numbered(self.seed, number);
+        let pages = (0..)
+            .zip(self.made)
+            .filter_map(|(number, page)| Some((id(number), page?)));
         Changes {
-            pages,
+            pages: pages.collect(),
             freed: self.freed,
         }
     }
 
     fn free(&mut self, ids: Vec<PageId>) {
         for id in ids {
-            if self.made.remove(&id).is_none() {
-                self.freed.push(id);
+            match id
+                .number_under(self.seed)
+                .and_then(|number| self.made.get_mut(number))
+            {
+                Some(made) => *made = None,
+                None => self.freed.push(id),
             }
         }
     }
@@ -110,7 +109,10 @@ impl<'s> Workspace<'s> {
 
 impl PageSource for Workspace<'_> {
     fn page(&self, id: &PageId) -> Option<Page> {
-        self.made.get(id).cloned().or_else(|| self.base.page(id))
+        match id.number_under(self.seed) {
+            Some(number) => self.made.get(number).cloned().flatten(),
+            None => self.base.page(id),
+        }
     }
 }
 
