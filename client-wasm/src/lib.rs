@@ -1,6 +1,11 @@
 //! The browser side of Tidemark: IndexedDB pages, fetch, the JavaScript API.
 
+pub mod api;
 pub mod pages;
 
+mod environment;
+mod events;
 mod platform;
 mod signal;
+mod syncing;
+mod transport;

@@ -7,12 +7,11 @@ use idb::{
     event::OpenDatabaseRequestEvent,
 };
 use tidemark_engine::store::PagesError;
-use wasm_bindgen_futures::spawn_local;
 use web_sys::IdbDatabase;
 
 use super::{LAYOUT, LAYOUTS_END, PAGES, ROOT, failure};
 use crate::{
-    platform::timer::sleep,
+    platform::{spawn, timer::sleep},
     signal::{Signal, signal},
 };
 
@@ -118,7 +117,7 @@ fn give_up_later<T: 'static>(
     too_late: Rc<Cell<bool>>,
     why: &'static str,
 ) {
-    spawn_local(async move {
+    spawn(async move {
         sleep(LET_GO_MILLIS).await;
         too_late.set(true);
         answer.give(Err(PagesError::Blocked(why.into())));

@@ -1,0 +1,248 @@
+/** An open local database: what the app holds, over the module's core. */
+import { type Core, destroyCore, Operations } from '../wasm/tidemark.js';
+import { runBatch, type WorkBatch } from './batch.ts';
+import { type Records, RecordsOf, type Write } from './collection.ts';
+import { answer, invalid, TidemarkError, toError } from './error.ts';
+import { connectOptions, entityName, queryText } from './options.ts';
+import { type CoreStatus, isActive, shownStatus } from './status.ts';
+import { fromSlices, toSlices } from './text.ts';
+import type {
+  Batch, Collection, ConnectOptions, Database, Doc, Events, Info, Json, Live, Query, SyncOptions, SyncReport, SyncStatus,
+} from './tidemark.d.ts';
+import { watch } from './watch.ts';
+import { Turns } from './turns.ts';
+
+const EVENTS = ['status', 'change', 'remap', 'rejected', 'conflict', 'airbag'] as const;
+
+/** How many records `each` fetches at a time. */
+const STEP = 500;
+
+type Listener = (detail: never) => void;
+
+export class LocalDatabase implements Database, Records {
+  readonly name: string;
+  readonly #listeners = new Map<string, Set<Listener>>();
+  readonly #turns = new Turns();
+  #core: Core | undefined;
+  #elsewhere: CoreStatus | undefined;
+  #closing: Promise<void> | undefined;
+  readonly #online = (): void => this.#emit('status', this.status);
+
+  constructor(name: string) {
+    this.name = name;
+  }
+
+  /** Takes the core that was opened with `heard` as its listener. */
+  begin(core: Core): void {
+    this.#core = core;
+    globalThis.addEventListener?.('online', this.#online);
+    globalThis.addEventListener?.('offline', this.#online);
+  }
+
+  /** What the module tells. */
+  readonly heard = (name: string, detail: unknown): void => {
+    if (name === 'status_elsewhere') {
+      this.#elsewhere = detail as CoreStatus;
+      this.#emit('status', this.status);
+    } else if (name === 'status') {
+      // What happens here is newer than what another tab told.
+      if (isActive(detail as CoreStatus)) this.#elsewhere = undefined;
+      this.#emit('status', this.status);
+    } else {
+      this.#emit(name as keyof Events, detail as never);
+    }
+  };
+
+  collection<T = Json>(entity: string): Collection<T> {
+    return new WatchedRecords<T>(this, entityName(entity));
+  }
+
+  async batch<R>(work: (batch: Batch) => R | Promise<R>): Promise<Awaited<R>> {
+    if (typeof work !== 'function') throw invalid('batch takes a function', 'For example: db.batch(async tx => { … }).');
+    return this.#run(work);
+  }
+
+  async sync(options: SyncOptions = {}): Promise<SyncReport> {
+    const { signal, ...rest } = options;
+    if (signal?.aborted) throw cancelled(signal);
+    const core = this.#open();
+    const handle = core.newSync();
+    const cancel = (): void => handle.cancel();
+    signal?.addEventListener('abort', cancel);
+    try {
+      return (await answer(core.sync(rest, handle))) as SyncReport;
+    } catch (error) {
+      throw signal?.aborted ? cancelled(signal) : error;
+    } finally {
+      signal?.removeEventListener('abort', cancel);
+      handle.free();
+    }
+  }
+
+  async connect(options: ConnectOptions): Promise<void> {
+    const { address, token, isAuto } = connectOptions(options);
+    this.#open().connect(address, token ?? null, isAuto);
+  }
+
+  disconnect(): void {
+    this.#open().disconnect();
+  }
+
+  get status(): SyncStatus {
+    return shownStatus(this.#open().status() as CoreStatus, this.#elsewhere);
+  }
+
+  on<Name extends keyof Events>(event: Name, listener: (detail: Events[Name]) => void): () => void {
+    if (!EVENTS.includes(event)) throw invalid(`there is no event “${event}”`, `There are: ${EVENTS.join(', ')}.`);
+    if (typeof listener !== 'function') throw invalid('on takes a function', 'For example: db.on("change", draw).');
+    const listeners = this.#listeners.get(event) ?? new Set();
+    this.#listeners.set(event, listeners);
+    // Each call counts, even with a function that listens already.
+    const own = (detail: Events[Name]): void => listener(detail);
+    listeners.add(own as Listener);
+    return () => void listeners.delete(own as Listener);
+  }
+
+  async pending(): Promise<Doc[]> {
+    return fromSlices<Doc>(await answer(this.#open().pending()));
+  }
+
+  async info(): Promise<Info> {
+    return (await answer(this.#open().info())) as Info;
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async destroy(options: { evenIfPending?: boolean | undefined } = {}): Promise<void> {
+    if (!options.evenIfPending) {
+      const { pending } = await this.info();
+      if (pending > 0) throw stillPending(pending);
+    }
+    await this.close();
+    await answer(destroyCore(this.name));
+  }
+
+  async write(add: Write): Promise<string[]> {
+    const core = this.#open();
+    const operations = new Operations();
+    add(operations);
+    const [slices] = await this.#turns.short(() => core.write(operations));
+    return slices ?? [];
+  }
+
+  async createMany(entity: string, values: readonly unknown[]): Promise<string[]> {
+    const slices = toSlices(values);
+    const first = await slices.next();
+    if (first.done) return [];
+    const second = await slices.next();
+    if (second.done) return this.write(operations => operations.create(entity, first.value));
+    const all = [first.value, second.value];
+    for await (const slice of slices) all.push(slice);
+    const core = this.#open();
+    return this.#turns.long(() => createSlices(core, entity, all));
+  }
+
+  async getMany(entity: string, keys: string): Promise<string[]> {
+    return this.#open().getMany(entity, keys);
+  }
+
+  async find(entity: string, query: string): Promise<string[]> {
+    return this.#open().find(entity, query);
+  }
+
+  async count(entity: string, query: string): Promise<number> {
+    return this.#open().count(entity, query);
+  }
+
+  async #run<R>(work: (batch: WorkBatch) => R | Promise<R>): Promise<Awaited<R>> {
+    const core = this.#open();
+    const result = await runBatch(core, work);
+    core.changed();
+    return result;
+  }
+
+  async #close(): Promise<void> {
+    const core = this.#open();
+    this.#core = undefined;
+    globalThis.removeEventListener?.('online', this.#online);
+    globalThis.removeEventListener?.('offline', this.#online);
+    await this.#turns.idle();
+    core.close();
+    core.free();
+    this.#listeners.clear();
+  }
+
+  #open(): Core {
+    if (!this.#core) throw new TidemarkError('closed', 'the database is closed', 'Open it again: open({ name }).');
+    return this.#core;
+  }
+
+  #emit<Name extends keyof Events>(event: Name, detail: Events[Name]): void {
+    for (const listener of [...(this.#listeners.get(event) ?? [])]) {
+      try {
+        (listener as (detail: Events[Name]) => void)(detail);
+      } catch (error) {
+        // The app's own mistake: told where such mistakes are told, and not to the others' cost.
+        reportError(error);
+      }
+    }
+  }
+}
+
+/** Makes records in one commit, slice by slice, with the page let breathe in between. */
+async function createSlices(core: Core, entity: string, slices: readonly string[]): Promise<string[]> {
+  const answers = await runBatch(core, async batch => {
+    const all: string[] = [];
+    for (const slice of slices) all.push(...(await batch.write(operations => operations.create(entity, slice))));
+    return all;
+  });
+  core.changed();
+  return answers;
+}
+
+class WatchedRecords<T> extends RecordsOf<T> implements Collection<T> {
+  readonly #database: LocalDatabase;
+
+  constructor(database: LocalDatabase, entity: string) {
+    super(database, entity);
+    this.#database = database;
+  }
+
+  watch(query: Query<T>, listener: (rows: Doc<T>[]) => void): () => void {
+    const text = queryText(query);
+    const source = {
+      find: () => this.#database.find(this.entity, text),
+      onChange: (changed: () => void) => this.#database.on('change', changed),
+    };
+    return watch<T>(source, listener, thrown => reportError(toError(thrown)));
+  }
+
+  live(query?: Query<T>): Live<Doc<T>[]> {
+    return { subscribe: listener => this.watch(query ?? {}, listener) };
+  }
+
+  async *each(query: Query<T> = {}): AsyncGenerator<Doc<T>, void, undefined> {
+    let { after, limit = Number.POSITIVE_INFINITY } = query;
+    while (limit > 0) {
+      const step = Math.min(STEP, limit);
+      const docs = await this.find({ ...query, after, limit: step });
+      yield* docs;
+      if (docs.length < step) return;
+      limit -= docs.length;
+      after = docs.at(-1)?.key;
+    }
+  }
+}
+
+function cancelled(signal: AbortSignal): TidemarkError {
+  const help = 'The changes are kept: sync again when you like.';
+  return new TidemarkError('cancelled', 'the sync was cancelled', help, { cause: signal.reason });
+}
+
+function stillPending(pending: number): TidemarkError {
+  const message = `${pending} ${pending === 1 ? 'record is' : 'records are'} not in the truth yet`;
+  return new TidemarkError('pending', message, 'Sync first, or call destroy({ evenIfPending: true }) to lose them.');
+}

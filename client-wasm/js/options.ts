@@ -1,0 +1,111 @@
+/** Looks at what the app gives, so that a mistake is told where it is made. */
+import { invalid } from './error.ts';
+import { toText } from './text.ts';
+import type { ConnectOptions, OpenOptions, Query, Token } from './tidemark.d.ts';
+
+/** What the module takes to open a database. */
+export interface CoreOptions {
+  name: string;
+  strict: boolean;
+  indexes: { entity: string; fields: string[] }[];
+  datastore?: string;
+  device_name?: string;
+}
+
+/** A server, looked at. */
+export interface Server {
+  address: string;
+  token: Token | undefined;
+  isAuto: boolean;
+}
+
+export function openOptions(options: OpenOptions): CoreOptions {
+  const example = "Open a database like this: open({ name: 'notes', server: 'https://sync.example.com', token }).";
+  if (typeof options !== 'object' || options === null) throw invalid('open takes an object of options', example);
+  const { name, datastore, deviceName, durability } = options;
+  if (typeof name !== 'string' || name === '') throw invalid('open needs `name`, a string', example);
+  if (durability !== undefined && durability !== 'relaxed' && durability !== 'strict') {
+    throw invalid(`there is no durability ${quote(durability)}`, "Take 'relaxed' or 'strict'.");
+  }
+  return {
+    name,
+    strict: durability === 'strict',
+    indexes: declared(options.indexes),
+    ...(datastore === undefined ? {} : { datastore: text(datastore, 'datastore') }),
+    ...(deviceName === undefined ? {} : { device_name: text(deviceName, 'deviceName') }),
+  };
+}
+
+export function connectOptions(options: ConnectOptions): Server {
+  const { server, token, sync } = options ?? {};
+  const help = "Give the server's address, like 'https://sync.example.com'.";
+  let url: URL;
+  try {
+    url = new URL(String(server), (globalThis as { location?: { href: string } }).location?.href);
+  } catch (error) {
+    throw invalid(`the server ${quote(server)} is no address`, help, error);
+  }
+  if (url.protocol !== 'https:' && url.protocol !== 'http:') {
+    throw invalid(`the server ${quote(server)} is not an http address`, help);
+  }
+  if (token !== undefined && token !== null && typeof token !== 'string' && typeof token !== 'function') {
+    throw invalid('`token` is neither a string nor a function', 'Give the JWT, or a function that gives one.');
+  }
+  if (sync !== undefined && sync !== 'auto' && sync !== 'manual') {
+    throw invalid(`there is no sync ${quote(sync)}`, "Take 'auto' or 'manual'.");
+  }
+  return { address: (url.origin + url.pathname).replace(/\/+$/, ''), token, isAuto: sync !== 'manual' };
+}
+
+export function entityName(entity: string): string {
+  if (typeof entity !== 'string' || entity === '') {
+    throw invalid('collection takes the name of an entity', "For example: db.collection('todo').");
+  }
+  return entity;
+}
+
+export function keyText(key: string): string {
+  if (typeof key !== 'string' || key === '') {
+    throw invalid(`${quote(key)} is no key`, 'Keys are strings that are not empty: take `key` of a document.');
+  }
+  return key;
+}
+
+/** A query as the module reads it. What it means, and what of it is wrong, the module knows. */
+export function queryText<T>(query: Query<T> | undefined): string {
+  if (query === undefined) return '{}';
+  const help = "For example: { where: { done: false }, orderBy: ['-updated'], limit: 50 }.";
+  if (typeof query !== 'object' || query === null) throw invalid('a query is an object', help);
+  const { where, orderBy } = query;
+  for (const [field, condition] of Object.entries(where ?? {})) {
+    if (condition === undefined) {
+      throw invalid(`where.${field} is undefined`, 'To find records without the field, use { exists: false }.');
+    }
+  }
+  return toText(typeof orderBy === 'string' ? { ...query, orderBy: [orderBy] } : query, 'the query');
+}
+
+function declared(indexes: OpenOptions['indexes']): CoreOptions['indexes'] {
+  const help = "Declare indexes like this: { todo: ['list', ['list', 'updated']] }.";
+  if (indexes === undefined) return [];
+  if (typeof indexes !== 'object' || indexes === null) throw invalid('`indexes` is no object', help);
+  return Object.entries(indexes).flatMap(([entity, lists]) => {
+    if (!Array.isArray(lists)) throw invalid(`indexes.${entity} is no array`, help);
+    return lists.map((list: string | readonly string[]) => {
+      const fields = typeof list === 'string' ? [list] : Array.isArray(list) ? [...list] : [];
+      if (fields.length === 0 || !fields.every(field => typeof field === 'string' && field !== '')) {
+        throw invalid(`an index of ${entity} names no fields`, help);
+      }
+      return { entity, fields };
+    });
+  });
+}
+
+function text(value: unknown, name: string): string {
+  if (typeof value !== 'string' || value === '') throw invalid(`\`${name}\` is no text`, 'Give a string, or leave it out.');
+  return value;
+}
+
+function quote(value: unknown): string {
+  return typeof value === 'string' ? `“${value}”` : String(value);
+}

@@ -1,0 +1,96 @@
+//! Answers as JavaScript takes them: promises, slices of text, plain objects, errors.
+
+use std::{future::Future, pin::Pin};
+
+use js_sys::{Array, JsString, Promise, Reflect};
+use serde::Serialize;
+use serde_wasm_bindgen::Serializer;
+use tidemark_engine::{
+    client::{Doc, Error, ErrorCode},
+    store::PagesError,
+};
+use wasm_bindgen::JsValue;
+use wasm_bindgen_futures::future_to_promise;
+
+/// No slice of text is larger, in bytes, unless one record alone is.
+const SLICE_BYTES: usize = 256 * 1024;
+
+/// A promise of what the work answers. Boxed, so that what drives it is compiled once.
+pub(crate) fn promise(work: impl Future<Output = Result<JsValue, Error>> + 'static) -> Promise {
+    settle(Box::pin(work))
+}
+
+fn settle(work: Pin<Box<dyn Future<Output = Result<JsValue, Error>>>>) -> Promise {
+    future_to_promise(async move { work.await.map_err(|error| thrown(&error)) })
+}
+
+/// The documents as JSON arrays in slices; an absent one is `null`.
+pub(crate) fn slices<'a>(docs: impl IntoIterator<Item = Option<&'a Doc>>) -> Array {
+    let slices = Array::new();
+    let mut slice = String::from("[");
+    for doc in docs {
+        if slice.len() > SLICE_BYTES {
+            take(&mut slice, &slices);
+        }
+        if slice.len() > 1 {
+            slice.push(',');
+        }
+        match doc {
+            Some(doc) => doc.write_json(&mut slice),
+            None => slice.push_str("null"),
+        }
+    }
+    if slice.len() > 1 {
+        take(&mut slice, &slices);
+    }
+    slices
+}
+
+fn take(slice: &mut String, slices: &Array) {
+    slice.push(']');
+    slices.push(&JsString::from(slice.as_str()));
+    slice.clear();
+    slice.push('[');
+}
+
+/// An answer per operation, each in slices.
+pub(crate) fn answers(answers: &[Vec<Doc>]) -> JsValue {
+    answers
+        .iter()
+        .map(|docs| slices(docs.iter().map(Some)))
+        .collect::<Array>()
+        .into()
+}
+
+/// A plain object, of something that has a plain form.
+pub(crate) fn plain(value: &impl Serialize) -> Result<JsValue, Error> {
+    value
+        .serialize(&Serializer::json_compatible())
+        .map_err(|error| Error::new(ErrorCode::Storage, error.to_string()))
+}
+
+/// The error as TypeScript makes a `TidemarkError` of it: `{code, message, help, cause?}`.
+pub(crate) fn thrown(error: &Error) -> JsValue {
+    let Ok(object) = plain(error) else {
+        return JsValue::from_str(&error.message);
+    };
+    if let Some(problem) = &error.problem
+        && let Ok(problem) = plain(&**problem)
+    {
+        // Setting a member of an ordinary object cannot fail.
+        drop(Reflect::set(&object, &"cause".into(), &problem));
+    }
+    object
+}
+
+/// What a failure of the pages is for the app.
+pub(crate) fn of_pages(error: &PagesError) -> Error {
+    let code = match error {
+        PagesError::Quota(_) => ErrorCode::Quota,
+        PagesError::Closed(_) => ErrorCode::Closed,
+        PagesError::Blocked(_) => ErrorCode::Blocked,
+        PagesError::PrivateMode(_) => ErrorCode::PrivateMode,
+        PagesError::Other(_) => ErrorCode::Storage,
+    };
+    Error::new(code, error.to_string())
+}

@@ -1,0 +1,181 @@
+//! What happened, on its way to the app's listeners and to the other tabs.
+//!
+//! The app is called from a task of its own, with nothing of ours borrowed: a listener may call
+//! anything, close the database included.
+
+use std::{
+    cell::{Cell, RefCell},
+    rc::Rc,
+};
+
+use js_sys::{Array, Function};
+use serde::Serialize;
+use tidemark_engine::client::{Client, Event};
+use wasm_bindgen::JsValue;
+
+use crate::{
+    api::plain,
+    environment::Browser,
+    platform::{spawn, tabs::Tabs},
+    syncing::Syncing,
+};
+
+/// Another tab committed.
+const COMMIT: &str = "commit";
+/// How the sync stands in the tab that tells.
+const STATUS: &str = "status";
+/// The same, heard from another tab.
+const STATUS_ELSEWHERE: &str = "status_elsewhere";
+
+/// The way of events. A clone is the same.
+#[derive(Clone)]
+pub(crate) struct Events(Rc<Inner>);
+
+struct Inner {
+    name: String,
+    listener: Function,
+    tabs: RefCell<Option<Tabs>>,
+    /// A task is on its way to fetch the engine's events.
+    is_fetching: Cell<bool>,
+    is_refreshing: Cell<bool>,
+}
+
+#[derive(Serialize)]
+struct Change {
+    revision: u64,
+}
+
+#[derive(Serialize)]
+struct Airbag {
+    deletes: u64,
+    changes: u64,
+    live: u64,
+}
+
+impl Events {
+    /// Events of the database of this name, for this listener.
+    pub(crate) fn new(name: &str, listener: Function) -> Self {
+        Self(Rc::new(Inner {
+            name: format!("tidemark:{name}"),
+            listener,
+            tabs: RefCell::new(None),
+            is_fetching: Cell::new(false),
+            is_refreshing: Cell::new(false),
+        }))
+    }
+
+    /// Follows what this client and the other tabs do, from now on.
+    pub(crate) fn follow(&self, client: &Client<Browser>, syncing: &Syncing) {
+        let (this, followed) = (self.clone(), client.clone());
+        client.on_event(Box::new(move || this.fetch(&followed)));
+        let (this, client, syncing) = (self.clone(), client.clone(), syncing.clone());
+        let tabs = Tabs::join(&self.0.name, move |message| {
+            this.heard(&message, &client, &syncing);
+        });
+        *self.0.tabs.borrow_mut() = Some(tabs);
+    }
+
+    /// A commit was done here.
+    pub(crate) fn tell_commit(&self) {
+        self.tell(COMMIT, &JsValue::NULL);
+    }
+
+    /// Says and hears nothing more.
+    pub(crate) fn close(&self, client: &Client<Browser>) {
+        client.on_event(Box::new(|| ()));
+        self.0.tabs.take();
+    }
+
+    fn tell(&self, name: &str, detail: &JsValue) {
+        if let Some(tabs) = &*self.0.tabs.borrow() {
+            tabs.tell(&Array::of2(&name.into(), detail));
+        }
+    }
+
+    /// Has the engine's events fetched, once however many there are.
+    fn fetch(&self, client: &Client<Browser>) {
+        if self.0.is_fetching.replace(true) {
+            return;
+        }
+        let (this, client) = (self.clone(), client.clone());
+        spawn(async move {
+            this.0.is_fetching.set(false);
+            for event in client.take_events() {
+                this.pass_on(&client, &event);
+            }
+        });
+    }
+
+    fn pass_on(&self, client: &Client<Browser>, event: &Event) {
+        let (name, detail) = match event {
+            Event::Change { revision } => {
+                let revision = *revision;
+                // The other tabs have heard of the commit itself.
+                self.call("change", &of(&Change { revision }));
+                return;
+            }
+            Event::Status => (STATUS, of(&client.status())),
+            Event::Remap(remapped) => ("remap", of(remapped)),
+            Event::Rejected(keys) => ("rejected", of(keys)),
+            Event::Conflict(ids) => ("conflict", of(ids)),
+            Event::Airbag {
+                deletes,
+                changes,
+                live,
+            } => {
+                let (deletes, changes, live) = (*deletes, *changes, *live);
+                (
+                    "airbag",
+                    of(&Airbag {
+                        deletes,
+                        changes,
+                        live,
+                    }),
+                )
+            }
+        };
+        self.call(name, &detail);
+        self.tell(name, &detail);
+    }
+
+    fn heard(&self, message: &JsValue, client: &Client<Browser>, syncing: &Syncing) {
+        let message = Array::from(message);
+        let Some(name) = message.get(0).as_string() else {
+            return;
+        };
+        match name.as_str() {
+            COMMIT => {
+                self.refresh(client);
+                syncing.heard_of_change();
+            }
+            STATUS => self.call(STATUS_ELSEWHERE, &message.get(1)),
+            _ => self.call(&name, &message.get(1)),
+        }
+    }
+
+    /// Sees what another tab committed; several commits may be seen at once.
+    fn refresh(&self, client: &Client<Browser>) {
+        if self.0.is_refreshing.replace(true) {
+            return;
+        }
+        let (this, client) = (self.clone(), client.clone());
+        spawn(async move {
+            this.0.is_refreshing.set(false);
+            // A store that fails shows it at the app's next call.
+            drop(client.refresh().await);
+        });
+    }
+
+    fn call(&self, name: &str, detail: &JsValue) {
+        // The TypeScript's listener does not throw.
+        drop(
+            self.0
+                .listener
+                .call2(&JsValue::UNDEFINED, &name.into(), detail),
+        );
+    }
+}
+
+fn of(detail: &impl Serialize) -> JsValue {
+    plain(detail).unwrap_or(JsValue::NULL)
+}

@@ -1,0 +1,275 @@
+//! When to sync, and that one tab does at a time. What a sync is, the engine knows.
+//!
+//! Every tab watches for reasons; whoever has one first takes the lock and syncs, for all. So a
+//! hidden tab whose timers the browser slows down holds up nobody. A tab that finds the lock
+//! taken looks again later whether anything is left to do.
+
+use std::{
+    cell::{Cell, RefCell},
+    rc::Rc,
+};
+
+use tidemark_engine::client::{Cancel, Client, Error, ErrorCode, SyncOptions, SyncReport};
+
+use crate::{
+    environment::Browser,
+    platform::{
+        clock::now_millis,
+        locks::{IfHeld, with_lock},
+        network, spawn,
+        timer::sleep,
+    },
+    transport::Http,
+};
+
+/// After a change: several that come together go together.
+const AFTER_CHANGE_MILLIS: u32 = 300;
+/// After hearing of another tab's change, should that tab be gone before it has synced.
+const AFTER_ANOTHERS_CHANGE_MILLIS: u32 = 3_000;
+/// Until looking again whether the tab that has the lock left anything to do.
+const AFTER_TAKEN_MILLIS: u32 = 1_500;
+
+/// Syncs one database, by itself or when asked. A clone is the same.
+#[derive(Clone)]
+pub(crate) struct Syncing(Rc<Inner>);
+
+/// One call of `sync`, to cancel it by.
+#[derive(Clone)]
+pub(crate) struct Ticket {
+    number: u32,
+    cancel: Cancel,
+}
+
+struct Inner {
+    client: Client<Browser>,
+    http: Http,
+    lock: String,
+    /// Whether it syncs by itself.
+    is_auto: Cell<bool>,
+    is_closed: Cell<bool>,
+    /// There is a reason to sync even if nothing is pending.
+    is_wanted: Cell<bool>,
+    /// An error that waiting does not help: nothing by itself until the app does something.
+    is_stuck: Cell<bool>,
+    /// When the timer rings, in milliseconds since 1970, and which timer it is.
+    due: Cell<Option<(i64, u32)>>,
+    timers: Cell<u32>,
+    under_way: RefCell<Option<Ticket>>,
+    tickets: Cell<u32>,
+    network: RefCell<Option<network::Listener>>,
+}
+
+impl Syncing {
+    /// Syncs nothing yet.
+    pub(crate) fn new(client: Client<Browser>, http: Http, name: &str) -> Self {
+        let syncing = Self(Rc::new(Inner {
+            client,
+            http,
+            lock: format!("tidemark:{name}:sync"),
+            is_auto: Cell::new(false),
+            is_closed: Cell::new(false),
+            is_wanted: Cell::new(false),
+            is_stuck: Cell::new(false),
+            due: Cell::new(None),
+            timers: Cell::new(0),
+            under_way: RefCell::new(None),
+            tickets: Cell::new(0),
+            network: RefCell::new(None),
+        }));
+        let weak = Rc::downgrade(&syncing.0);
+        let listener = network::listen(move || {
+            if let Some(inner) = weak.upgrade() {
+                Self(inner).network_changed();
+            }
+        });
+        *syncing.0.network.borrow_mut() = Some(listener);
+        syncing
+    }
+
+    /// From now on by itself or not; there may be a new server or a new token.
+    pub(crate) fn set_auto(&self, is_auto: bool) {
+        self.0.is_auto.set(is_auto);
+        self.0.is_stuck.set(false);
+        if is_auto {
+            self.want(0);
+        }
+    }
+
+    /// Something was written here.
+    pub(crate) fn changed(&self) {
+        self.want(AFTER_CHANGE_MILLIS);
+    }
+
+    /// Something was written in another tab.
+    pub(crate) fn heard_of_change(&self) {
+        self.look_after(AFTER_ANOTHERS_CHANGE_MILLIS);
+    }
+
+    /// A ticket for one sync.
+    pub(crate) fn ticket(&self) -> Ticket {
+        let number = self.0.tickets.get().wrapping_add(1);
+        self.0.tickets.set(number);
+        Ticket {
+            number,
+            cancel: Cancel::default(),
+        }
+    }
+
+    /// Syncs now, waiting for another sync to end first.
+    pub(crate) async fn sync(
+        &self,
+        options: SyncOptions,
+        ticket: Ticket,
+    ) -> Result<SyncReport, Error> {
+        self.0.is_stuck.set(false);
+        let report = with_lock(&self.0.lock, IfHeld::Wait, self.run(options, ticket)).await;
+        // `Wait` always gets the lock in the end.
+        let report = report.unwrap_or_else(|| Err(closed()));
+        self.after(&report);
+        report
+    }
+
+    /// Stops the sync of this ticket, whether it runs or waits for another to end.
+    pub(crate) fn cancel(&self, ticket: &Ticket) {
+        ticket.cancel.cancel();
+        let running = self
+            .0
+            .under_way
+            .borrow()
+            .as_ref()
+            .map(|ticket| ticket.number);
+        if running == Some(ticket.number) {
+            self.0.http.abort();
+        }
+    }
+
+    /// Ends everything, for good.
+    pub(crate) fn close(&self) {
+        self.0.is_closed.set(true);
+        self.0.is_auto.set(false);
+        self.0.network.take();
+        self.stop();
+    }
+
+    /// Stops the sync under way, whoever asked for it.
+    pub(crate) fn stop(&self) {
+        let running = self.0.under_way.borrow().clone();
+        if let Some(running) = running {
+            self.cancel(&running);
+        }
+    }
+
+    fn network_changed(&self) {
+        if network::is_online() {
+            self.0.is_stuck.set(false);
+            self.want(0);
+        }
+    }
+
+    fn want(&self, millis: u32) {
+        self.0.is_wanted.set(true);
+        self.look_after(millis);
+    }
+
+    /// Looks after so many milliseconds, or earlier if that was planned already.
+    fn look_after(&self, millis: u32) {
+        if !self.0.is_auto.get() || self.0.is_closed.get() {
+            return;
+        }
+        let due = now_millis() + i64::from(millis);
+        if self.0.due.get().is_some_and(|(earlier, _)| earlier <= due) {
+            return;
+        }
+        let timer = self.0.timers.get().wrapping_add(1);
+        self.0.timers.set(timer);
+        self.0.due.set(Some((due, timer)));
+        let this = self.clone();
+        spawn(async move {
+            sleep(millis).await;
+            if this.0.due.get() == Some((due, timer)) {
+                this.0.due.set(None);
+                this.look().await;
+            }
+        });
+    }
+
+    /// Syncs if there is reason to, nothing in the way, and nobody else at it.
+    async fn look(&self) {
+        let inner = &self.0;
+        let may = inner.is_auto.get()
+            && !inner.is_closed.get()
+            && !inner.is_stuck.get()
+            && inner.http.is_connected()
+            && network::is_online();
+        if !may {
+            return;
+        }
+        if let Some(millis) = self.wait_millis() {
+            self.look_after(millis);
+            return;
+        }
+        // Other tabs may have synced since; a failing store shows at the next call of the app.
+        drop(inner.client.refresh().await);
+        if !inner.is_wanted.take() && self.sendable() == 0 {
+            return;
+        }
+        let run = self.run(SyncOptions::default(), self.ticket());
+        match with_lock(&inner.lock, IfHeld::GiveUp, run).await {
+            Some(report) => self.after(&report),
+            None => self.look_after(AFTER_TAKEN_MILLIS),
+        }
+    }
+
+    async fn run(&self, options: SyncOptions, ticket: Ticket) -> Result<SyncReport, Error> {
+        if self.0.is_closed.get() {
+            return Err(closed());
+        }
+        let cancel = ticket.cancel.clone();
+        *self.0.under_way.borrow_mut() = Some(ticket);
+        // Boxed: it is large, and everything that awaits it would hold it.
+        let report = Box::pin(self.0.client.sync(options, &cancel)).await;
+        self.0.under_way.take();
+        match report {
+            Err(_) if self.0.is_closed.get() => Err(closed()),
+            Err(_) if cancel.is_cancelled() => Err(Error::new(
+                ErrorCode::Cancelled,
+                "the sync was cancelled by its caller",
+            )),
+            report => report,
+        }
+    }
+
+    /// Plans what follows a sync.
+    fn after(&self, report: &Result<SyncReport, Error>) {
+        match report {
+            Ok(report) if report.in_sync => {
+                if self.sendable() > 0 {
+                    self.want(AFTER_CHANGE_MILLIS);
+                }
+            }
+            Err(error) if !error.is_passing() => self.0.is_stuck.set(true),
+            Ok(_) | Err(_) => {
+                self.0.is_wanted.set(true);
+                if let Some(millis) = self.wait_millis() {
+                    self.look_after(millis);
+                }
+            }
+        }
+    }
+
+    /// How long the engine wants to wait, if it does.
+    fn wait_millis(&self) -> Option<u32> {
+        let wait = self.0.client.status().retry_at? - now_millis();
+        (wait > 0).then(|| u32::try_from(wait).unwrap_or(u32::MAX))
+    }
+
+    /// Records that the next sync could bring to the truth.
+    fn sendable(&self) -> u64 {
+        let info = self.0.client.info();
+        info.pending.saturating_sub(info.rejected)
+    }
+}
+
+fn closed() -> Error {
+    Error::new(ErrorCode::Closed, "the database was closed")
+}
