@@ -36,6 +36,42 @@ macro_rules! sent {
     };
 }
 
+/// [`Snapshot::pulled`].
+pub(super) const PULLED: &str = concat!(
+    sent!(),
+    "select sent.key, sent.checkin, version.fingerprint, \
+               acked.key is not null as is_acked, acked.fingerprint as stored, acked.rejected, \
+               case when state.key is not null then state.held else ( \
+                 select before.fingerprint from version before where before.datastore = ?1 \
+                   and before.key = sent.key and before.checkin <= ?11 \
+                 order by before.checkin desc limit 1) end as before \
+             from sent cross join version on version.datastore = ?1 and version.key = sent.key \
+               and version.checkin = sent.checkin \
+             left join acked on acked.datastore = ?1 and acked.sync_uuid = ?2 \
+               and acked.key = sent.key \
+             left join client_state state on state.datastore = ?1 and state.device = ?3 \
+               and state.key = sent.key \
+             where sent.checkin > ?12 or acked.key is null \
+               or acked.rejected is not null or acked.fingerprint is not version.fingerprint"
+);
+
+/// Drops the exceptions for whatever was sent.
+pub(super) const DROP_EXCEPTIONS: &str = concat!(
+    sent!(),
+    "delete from client_state where datastore = ?1 and device = ?3 \
+             and key in (select key from sent)"
+);
+
+/// [`Snapshot::exceptions`].
+pub(super) const EXCEPTIONS: &str = "\
+    select state.key, state.checkin, state.held, state.owed, \
+    version.checkin as compared, version.fingerprint \
+    from client_state state left join version on version.datastore = ?1 \
+    and version.key = state.key and version.checkin = ( \
+    select max(newest.checkin) from version newest where newest.datastore = ?1 \
+    and newest.key = state.key and newest.checkin <= ?3) \
+    where state.datastore = ?1 and state.device = ?2";
+
 impl Snapshot {
     /// A device's exceptions, each with the version of its key as of a checkin (`None`: of the
     /// beginning), if there is one.
@@ -45,20 +81,12 @@ impl Snapshot {
         device: DeviceId,
         at: Option<Checkin>,
     ) -> Result<Vec<(Exception, Option<Compared>)>, StoreError> {
-        let rows = sqlx::query(
-            "select state.key, state.checkin, state.held, state.owed, \
-             version.checkin as compared, version.fingerprint \
-             from client_state state left join version on version.datastore = ?1 \
-             and version.key = state.key and version.checkin = ( \
-               select max(newest.checkin) from version newest where newest.datastore = ?1 \
-               and newest.key = state.key and newest.checkin <= ?3) \
-             where state.datastore = ?1 and state.device = ?2",
-        )
-        .bind(datastore)
-        .bind(device.to_string())
-        .bind(at.map_or(i64::MIN, Checkin::micros))
-        .fetch_all(&mut *self.tx)
-        .await?;
+        let rows = sqlx::query(EXCEPTIONS)
+            .bind(datastore)
+            .bind(device.to_string())
+            .bind(at.map_or(i64::MIN, Checkin::micros))
+            .fetch_all(&mut *self.tx)
+            .await?;
         rows.iter().map(exception).collect()
     }
 
@@ -74,37 +102,21 @@ impl Snapshot {
         let made_after = if session.acked { i64::MIN } else { last_sync };
         let from = bound(session.from.as_ref());
         let up_to = bound(session.pulled.as_ref());
-        let rows = sqlx::query(concat!(
-            sent!(),
-            "select sent.key, sent.checkin, version.fingerprint, \
-               acked.key is not null as is_acked, acked.fingerprint as stored, acked.rejected, \
-               case when state.key is not null then state.held else ( \
-                 select before.fingerprint from version before where before.datastore = ?1 \
-                   and before.key = sent.key and before.checkin <= ?11 \
-                 order by before.checkin desc limit 1) end as before \
-             from sent cross join version on version.datastore = ?1 and version.key = sent.key \
-               and version.checkin = sent.checkin \
-             left join acked on acked.datastore = ?1 and acked.sync_uuid = ?2 \
-               and acked.key = sent.key \
-             left join client_state state on state.datastore = ?1 and state.device = ?3 \
-               and state.key = sent.key \
-             where sent.checkin > ?12 or acked.key is null \
-               or acked.rejected is not null or acked.fingerprint is not version.fingerprint"
-        ))
-        .bind(&session.datastore)
-        .bind(session.id.to_string())
-        .bind(session.device.to_string())
-        .bind(session.max_checkin.micros())
-        .bind(from.0)
-        .bind(from.1)
-        .bind(up_to.0)
-        .bind(up_to.1)
-        .bind(session.leaves_out_tombstones)
-        .bind(made_after)
-        .bind(session.last_sync.map_or(i64::MIN, Checkin::micros))
-        .bind(last_sync)
-        .fetch_all(&mut *self.tx)
-        .await?;
+        let rows = sqlx::query(PULLED)
+            .bind(&session.datastore)
+            .bind(session.id.to_string())
+            .bind(session.device.to_string())
+            .bind(session.max_checkin.micros())
+            .bind(from.0)
+            .bind(from.1)
+            .bind(up_to.0)
+            .bind(up_to.1)
+            .bind(session.leaves_out_tombstones)
+            .bind(made_after)
+            .bind(session.last_sync.map_or(i64::MIN, Checkin::micros))
+            .bind(last_sync)
+            .fetch_all(&mut *self.tx)
+            .await?;
         rows.iter().map(pulled).collect()
     }
 }
@@ -186,23 +198,19 @@ impl Change {
     async fn drop_exceptions(&mut self, session: &Session) -> Result<(), StoreError> {
         let from = bound(session.from.as_ref());
         let up_to = bound(session.pulled.as_ref());
-        sqlx::query(concat!(
-            sent!(),
-            "delete from client_state where datastore = ?1 and device = ?3 \
-             and key in (select key from sent)"
-        ))
-        .bind(&session.datastore)
-        .bind(session.id.to_string())
-        .bind(session.device.to_string())
-        .bind(session.max_checkin.micros())
-        .bind(from.0)
-        .bind(from.1)
-        .bind(up_to.0)
-        .bind(up_to.1)
-        .bind(session.leaves_out_tombstones)
-        .bind(i64::MIN)
-        .execute(&mut *self.tx)
-        .await?;
+        sqlx::query(DROP_EXCEPTIONS)
+            .bind(&session.datastore)
+            .bind(session.id.to_string())
+            .bind(session.device.to_string())
+            .bind(session.max_checkin.micros())
+            .bind(from.0)
+            .bind(from.1)
+            .bind(up_to.0)
+            .bind(up_to.1)
+            .bind(session.leaves_out_tombstones)
+            .bind(i64::MIN)
+            .execute(&mut *self.tx)
+            .await?;
         Ok(())
     }
 }

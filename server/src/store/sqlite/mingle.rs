@@ -15,6 +15,26 @@ use super::{
     Change,
 };
 
+/// Ends the versions `[key, checkin]`.
+pub(super) const SUPERSEDE: &str = "\
+    update version set superseded = ?3 where (datastore, key, checkin) in \
+    (select ?1, value ->> 0, value ->> 1 from json_each(?2))";
+
+/// Keeps `[key, local_id, whole, conflict]`, with the live version as it is now.
+pub(super) const KEEP_ANSWERS: &str = "\
+    insert into pushed (datastore, sync_uuid, key, local_id, fingerprint, conflict, \
+    checkin, fresh) \
+    select ?1, ?2, answer.value ->> 0, answer.value ->> 1, answer.value ->> 2, \
+    answer.value ->> 3, version.checkin, coalesce(version.checkin = ?4, 0) \
+    from json_each(?3) as answer \
+    left join version on version.datastore = ?1 and version.key = answer.value ->> 0 \
+    and version.superseded is null where true \
+    on conflict (datastore, sync_uuid, key) do update set \
+    local_id = coalesce(local_id, excluded.local_id), \
+    fingerprint = excluded.fingerprint, \
+    conflict = coalesce(conflict, excluded.conflict), \
+    checkin = excluded.checkin, fresh = excluded.fresh";
+
 impl Change {
     /// Writes what was decided for a slice of a session's push, as part of the commit `made`.
     pub(crate) async fn write(
@@ -89,15 +109,12 @@ impl Change {
         let Some(rows) = batch(rows)? else {
             return Ok(());
         };
-        sqlx::query(
-            "update version set superseded = ?3 where (datastore, key, checkin) in \
-             (select ?1, value ->> 0, value ->> 1 from json_each(?2))",
-        )
-        .bind(datastore)
-        .bind(rows)
-        .bind(by.micros())
-        .execute(&mut *self.tx)
-        .await?;
+        sqlx::query(SUPERSEDE)
+            .bind(datastore)
+            .bind(rows)
+            .bind(by.micros())
+            .execute(&mut *self.tx)
+            .await?;
         Ok(())
     }
 
@@ -214,26 +231,13 @@ impl Change {
         let Some(rows) = batch(rows)? else {
             return Ok(());
         };
-        sqlx::query(
-            "insert into pushed (datastore, sync_uuid, key, local_id, fingerprint, conflict, \
-             checkin, fresh) \
-             select ?1, ?2, answer.value ->> 0, answer.value ->> 1, answer.value ->> 2, \
-             answer.value ->> 3, version.checkin, coalesce(version.checkin = ?4, 0) \
-             from json_each(?3) as answer \
-             left join version on version.datastore = ?1 and version.key = answer.value ->> 0 \
-             and version.superseded is null where true \
-             on conflict (datastore, sync_uuid, key) do update set \
-             local_id = coalesce(local_id, excluded.local_id), \
-             fingerprint = excluded.fingerprint, \
-             conflict = coalesce(conflict, excluded.conflict), \
-             checkin = excluded.checkin, fresh = excluded.fresh",
-        )
-        .bind(&session.datastore)
-        .bind(session.id.to_string())
-        .bind(rows)
-        .bind(made.micros())
-        .execute(&mut *self.tx)
-        .await?;
+        sqlx::query(KEEP_ANSWERS)
+            .bind(&session.datastore)
+            .bind(session.id.to_string())
+            .bind(rows)
+            .bind(made.micros())
+            .execute(&mut *self.tx)
+            .await?;
         Ok(())
     }
 }

@@ -5,6 +5,8 @@ mod acks;
 mod datastores;
 mod decode;
 mod mingle;
+#[cfg(test)]
+mod plans;
 mod records;
 mod sessions;
 mod staged;

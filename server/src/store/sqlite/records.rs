@@ -24,17 +24,20 @@ pub(crate) struct RecordsPart<'a> {
     pub(crate) bytes_max: u64,
 }
 
-macro_rules! live {
-    ($columns:literal) => {
-        concat!(
-            "select ",
-            $columns,
-            " from version where datastore = ?1 and key > ?2 and checkin <= ?3 \
-               and (superseded is null or superseded > ?3) and deleted = 0 \
-               and (?4 is null or entity = ?4) "
-        )
+macro_rules! live_from {
+    () => {
+        " from version indexed by sqlite_autoindex_version_1 \
+          where datastore = ?1 and key > ?2 and checkin <= ?3 \
+          and (superseded is null or superseded > ?3) and deleted = 0 \
+          and (?4 is null or entity = ?4) "
     };
 }
+
+/// [`Snapshot::records`].
+pub(super) const RECORDS: &str = concat!("select *", live_from!(), "order by key limit ?5");
+
+/// How many [`RECORDS`] finds.
+pub(super) const RECORDS_COUNT: &str = concat!("select count(*) as count", live_from!());
 
 impl Snapshot {
     /// A page of the live truth.
@@ -42,7 +45,7 @@ impl Snapshot {
         &mut self,
         part: RecordsPart<'_>,
     ) -> Result<Vec<Shown>, StoreError> {
-        let rows = sqlx::query(concat!(live!("*"), "order by key limit ?5"))
+        let rows = sqlx::query(RECORDS)
             .bind(part.datastore)
             .bind(part.after)
             .bind(part.at.micros())
@@ -62,7 +65,7 @@ impl Snapshot {
 
     /// How many records the live truth holds after a key.
     pub(crate) async fn count_records(&mut self, part: RecordsPart<'_>) -> Result<u64, StoreError> {
-        let row = sqlx::query(live!("count(*) as count"))
+        let row = sqlx::query(RECORDS_COUNT)
             .bind(part.datastore)
             .bind(part.after)
             .bind(part.at.micros())

@@ -9,6 +9,11 @@ use super::{
     Change, Snapshot, decode,
 };
 
+/// Confirms what the device has applied.
+pub(super) const CONFIRM: &str = "\
+    update local_key set confirmed = 1 \
+    where datastore = ?1 and device = ?2 and confirmed = 0 and checkin <= ?3";
+
 impl Snapshot {
     /// What is known of a device, if it ever had a session here.
     pub(crate) async fn device(
@@ -185,15 +190,12 @@ impl Change {
         let Some(last_sync) = last_sync else {
             return Ok(());
         };
-        sqlx::query(
-            "update local_key set confirmed = 1 \
-             where datastore = ?1 and device = ?2 and confirmed = 0 and checkin <= ?3",
-        )
-        .bind(datastore)
-        .bind(device.to_string())
-        .bind(last_sync.micros())
-        .execute(&mut *self.tx)
-        .await?;
+        sqlx::query(CONFIRM)
+            .bind(datastore)
+            .bind(device.to_string())
+            .bind(last_sync.micros())
+            .execute(&mut *self.tx)
+            .await?;
         Ok(())
     }
 

@@ -15,7 +15,7 @@ use super::{super::StoreError, Snapshot, decode};
 
 /// For each wanted `[key, from]` the versions from the older of two on: the newest at or before
 /// `from`, and the last that was no tombstone. Dropped values are no kept versions.
-const VERSIONS: &str = "\
+pub(super) const VERSIONS: &str = "\
     select version.* from json_each(?2) as wanted \
     cross join version on version.datastore = ?1 and version.key = wanted.value ->> 0 \
       and version.checkin >= case when wanted.value ->> 1 is null then -9223372036854775808 \
@@ -28,6 +28,25 @@ const VERSIONS: &str = "\
             order by living.checkin desc limit 1), 9223372036854775807)) end \
     where version.deleted = 1 or version.value is not null";
 
+/// By these ids, and by these keys.
+pub(super) const LOCAL_KEYS: &str = "\
+    select local_id, key, device, checkin from local_key where datastore = ?1 \
+    and local_id in (select value from json_each(?2)) \
+    union \
+    select local_id, key, device, checkin from local_key where datastore = ?1 \
+    and key in (select value from json_each(?3))";
+
+/// The conflicts of the wanted keys.
+pub(super) const CONFLICTS: &str = "\
+    select conflict.id from json_each(?2) as wanted \
+    cross join conflict on conflict.datastore = ?1 and conflict.key = wanted.value ->> 0";
+
+/// What the device holds of the wanted keys in its own form.
+pub(super) const ACKED: &str = "\
+    select key, held from client_state where datastore = ?1 and device = ?3 \
+    and owed = 0 and held is not null \
+    and key in (select value ->> 0 from json_each(?2))";
+
 impl Snapshot {
     /// The rows of `local_key` for these ids, and those that lead to these keys.
     pub(crate) async fn local_keys(
@@ -39,18 +58,12 @@ impl Snapshot {
         if local_ids.is_empty() {
             return Ok(Vec::new());
         }
-        let rows = sqlx::query(
-            "select local_id, key, device, checkin from local_key where datastore = ?1 \
-               and local_id in (select value from json_each(?2)) \
-             union \
-             select local_id, key, device, checkin from local_key where datastore = ?1 \
-               and key in (select value from json_each(?3))",
-        )
-        .bind(datastore)
-        .bind(json!(local_ids).to_string())
-        .bind(json!(keys).to_string())
-        .fetch_all(&mut *self.tx)
-        .await?;
+        let rows = sqlx::query(LOCAL_KEYS)
+            .bind(datastore)
+            .bind(json!(local_ids).to_string())
+            .bind(json!(keys).to_string())
+            .fetch_all(&mut *self.tx)
+            .await?;
         rows.iter().map(local_key).collect()
     }
 
@@ -75,30 +88,23 @@ impl Snapshot {
         for row in &rows {
             view.add(version(row)?);
         }
-        let conflicts: Vec<String> = sqlx::query_scalar(
-            "select conflict.id from json_each(?2) as wanted \
-             cross join conflict on conflict.datastore = ?1 and conflict.key = wanted.value ->> 0",
-        )
-        .bind(datastore)
-        .bind(&wanted)
-        .fetch_all(&mut *self.tx)
-        .await?;
+        let conflicts: Vec<String> = sqlx::query_scalar(CONFLICTS)
+            .bind(datastore)
+            .bind(&wanted)
+            .fetch_all(&mut *self.tx)
+            .await?;
         for id in conflicts {
             let id = id
                 .parse()
                 .map_err(|error| decode::corrupt("conflict id", error))?;
             view.add_conflict(ConflictId(id));
         }
-        let acked = sqlx::query(
-            "select key, held from client_state where datastore = ?1 and device = ?3 \
-               and owed = 0 and held is not null \
-               and key in (select value ->> 0 from json_each(?2))",
-        )
-        .bind(datastore)
-        .bind(&wanted)
-        .bind(device.to_string())
-        .fetch_all(&mut *self.tx)
-        .await?;
+        let acked = sqlx::query(ACKED)
+            .bind(datastore)
+            .bind(&wanted)
+            .bind(device.to_string())
+            .fetch_all(&mut *self.tx)
+            .await?;
         for row in &acked {
             let key = decode::read(row, "key", Key::parse)?;
             view.add_acked(key, decode::parsed(row, "held")?);

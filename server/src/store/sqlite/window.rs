@@ -82,49 +82,73 @@ pub(crate) struct WindowPart<'a> {
     pub(crate) bytes_max: u64,
 }
 
+/// The pushed names for which the truth has no record.
+pub(super) const GONE: &str = "\
+    select key as pushed_key, local_id as pushed_local_id, \
+    fingerprint as pushed_whole, conflict as pushed_conflict from pushed \
+    where datastore = ?1 and sync_uuid = ?2 and fresh = 0 and checkin is null \
+    and not exists (select 1 from version where version.datastore = ?1 \
+    and version.key = pushed.key and version.checkin <= ?3) \
+    order by key";
+
+/// [`Snapshot::early`].
+pub(super) const EARLY: &str = concat!(
+    shown!(),
+    early_from!(),
+    beside!(),
+    "order by version.checkin, version.key limit ?9"
+);
+
+/// [`Snapshot::window`].
+pub(super) const WINDOW: &str = concat!(
+    shown!(),
+    " from version indexed by version_window",
+    beside!(),
+    window_where!(),
+    "order by version.checkin, version.key limit ?8"
+);
+
+/// How many [`EARLY`] finds.
+pub(super) const EARLY_COUNT: &str = concat!("select count(*) as count", early_from!());
+
+/// How many [`WINDOW`] finds.
+pub(super) const WINDOW_COUNT: &str = concat!(
+    "select count(*) as count, ?3 from version indexed by version_window",
+    window_where!()
+);
+
 impl Snapshot {
     /// What lies at or before the window's start and is to be sent all the same.
     pub(crate) async fn early(&mut self, part: WindowPart<'_>) -> Result<Vec<Shown>, StoreError> {
         let window = bound(part.start.window.as_ref());
         let after = bound(part.start.pushed.as_ref());
-        let rows = sqlx::query(concat!(
-            shown!(),
-            early_from!(),
-            beside!(),
-            "order by version.checkin, version.key limit ?9"
-        ))
-        .bind(&part.session.datastore)
-        .bind(part.session.id.to_string())
-        .bind(part.session.device.to_string())
-        .bind(part.session.max_checkin.micros())
-        .bind(window.0)
-        .bind(window.1)
-        .bind(after.0)
-        .bind(after.1)
-        .bind(part.records_max)
-        .fetch(&mut *self.tx);
+        let rows = sqlx::query(EARLY)
+            .bind(&part.session.datastore)
+            .bind(part.session.id.to_string())
+            .bind(part.session.device.to_string())
+            .bind(part.session.max_checkin.micros())
+            .bind(window.0)
+            .bind(window.1)
+            .bind(after.0)
+            .bind(after.1)
+            .bind(part.records_max)
+            .fetch(&mut *self.tx);
         collect(rows, part.bytes_max, shown).await
     }
 
     /// The window proper.
     pub(crate) async fn window(&mut self, part: WindowPart<'_>) -> Result<Vec<Shown>, StoreError> {
         let after = bound(part.start.window.as_ref());
-        let rows = sqlx::query(concat!(
-            shown!(),
-            " from version indexed by version_window",
-            beside!(),
-            window_where!(),
-            "order by version.checkin, version.key limit ?8"
-        ))
-        .bind(&part.session.datastore)
-        .bind(part.session.id.to_string())
-        .bind(part.session.device.to_string())
-        .bind(part.session.max_checkin.micros())
-        .bind(after.0)
-        .bind(after.1)
-        .bind(part.session.leaves_out_tombstones)
-        .bind(part.records_max)
-        .fetch(&mut *self.tx);
+        let rows = sqlx::query(WINDOW)
+            .bind(&part.session.datastore)
+            .bind(part.session.id.to_string())
+            .bind(part.session.device.to_string())
+            .bind(part.session.max_checkin.micros())
+            .bind(after.0)
+            .bind(after.1)
+            .bind(part.session.leaves_out_tombstones)
+            .bind(part.records_max)
+            .fetch(&mut *self.tx);
         collect(rows, part.bytes_max, shown).await
     }
 
@@ -136,7 +160,7 @@ impl Snapshot {
     ) -> Result<u64, StoreError> {
         let window = bound(start.window.as_ref());
         let after = bound(start.pushed.as_ref());
-        let early = sqlx::query(concat!("select count(*) as count", early_from!()))
+        let early = sqlx::query(EARLY_COUNT)
             .bind(&session.datastore)
             .bind(session.id.to_string())
             .bind(session.device.to_string())
@@ -147,38 +171,28 @@ impl Snapshot {
             .bind(after.1)
             .fetch_one(&mut *self.tx)
             .await?;
-        let proper = sqlx::query(concat!(
-            "select count(*) as count, ?3 from version indexed by version_window",
-            window_where!()
-        ))
-        .bind(&session.datastore)
-        .bind(session.id.to_string())
-        .bind(session.device.to_string())
-        .bind(session.max_checkin.micros())
-        .bind(window.0)
-        .bind(window.1)
-        .bind(session.leaves_out_tombstones)
-        .fetch_one(&mut *self.tx)
-        .await?;
+        let proper = sqlx::query(WINDOW_COUNT)
+            .bind(&session.datastore)
+            .bind(session.id.to_string())
+            .bind(session.device.to_string())
+            .bind(session.max_checkin.micros())
+            .bind(window.0)
+            .bind(window.1)
+            .bind(session.leaves_out_tombstones)
+            .fetch_one(&mut *self.tx)
+            .await?;
         Ok(decode::count(&early, "count")? + decode::count(&proper, "count")?)
     }
 
     /// The pushed names for which the truth has no record, by key. They are few: a device
     /// deletes what nobody knows only when it could not tell.
     pub(crate) async fn gone(&mut self, session: &Session) -> Result<Vec<Answer>, StoreError> {
-        let rows = sqlx::query(
-            "select key as pushed_key, local_id as pushed_local_id, \
-             fingerprint as pushed_whole, conflict as pushed_conflict from pushed \
-             where datastore = ?1 and sync_uuid = ?2 and fresh = 0 and checkin is null \
-               and not exists (select 1 from version where version.datastore = ?1 \
-                 and version.key = pushed.key and version.checkin <= ?3) \
-             order by key",
-        )
-        .bind(&session.datastore)
-        .bind(session.id.to_string())
-        .bind(session.max_checkin.micros())
-        .fetch_all(&mut *self.tx)
-        .await?;
+        let rows = sqlx::query(GONE)
+            .bind(&session.datastore)
+            .bind(session.id.to_string())
+            .bind(session.max_checkin.micros())
+            .fetch_all(&mut *self.tx)
+            .await?;
         let answers = rows.iter().map(|row| {
             let answer = answer(row, true)?;
             answer.ok_or_else(|| decode::corrupt("pushed key", "null"))
