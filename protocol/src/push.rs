@@ -2,7 +2,7 @@
 
 use alloc::{boxed::Box, string::String, vec::Vec};
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, de};
 use serde_json::value::RawValue;
 
 use crate::{
@@ -18,7 +18,9 @@ pub struct PushRequest {
     /// The batch's place, from 0; sending one again replaces it.
     #[serde(default)]
     pub seq: u32,
-    /// The records ([`crate::DeviceRecord`]), each kept raw until it is judged.
+    /// The records ([`crate::DeviceRecord`]), each kept raw until it is judged. One that is no
+    /// object makes the whole request unreadable.
+    #[serde(deserialize_with = "objects")]
     pub records: Vec<Box<RawValue>>,
     /// True: stage this batch, more follow.
     #[serde(default)]
@@ -32,6 +34,16 @@ pub struct PushRequest {
     /// The finish that rides on this call.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub finish: Option<FinishRequest>,
+}
+
+fn objects<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Box<RawValue>>, D::Error> {
+    let records = Vec::<Box<RawValue>>::deserialize(deserializer)?;
+    match records.iter().position(|raw| !raw.get().starts_with('{')) {
+        Some(place) => Err(de::Error::custom(format_args!(
+            "`records` is an array of objects, its member {place} is none"
+        ))),
+        None => Ok(records),
+    }
 }
 
 /// What a push answers, with the answers of its riders.

@@ -30,10 +30,12 @@ pub(super) struct Arguments {
 /// Serves until SIGTERM or SIGINT.
 pub(super) fn run(arguments: Arguments) -> Result<(), Box<dyn Error>> {
     let config = Config::load(arguments.options, arguments.config.as_deref())?;
+    let filter =
+        EnvFilter::try_new(&config.log).map_err(|error| format!("--log is no filter: {error}"))?;
     tracing_subscriber::fmt()
         .with_writer(io::stderr)
         .with_ansi(io::IsTerminal::is_terminal(&io::stderr()))
-        .with_env_filter(EnvFilter::try_new(&config.log)?)
+        .with_env_filter(filter)
         .init();
     tokio::runtime::Builder::new_multi_thread()
         .enable_all()

@@ -16,6 +16,7 @@ use tower_http::decompression::RequestDecompressionLayer;
 use tower_http::set_header::SetResponseHeaderLayer;
 
 use super::App;
+use super::drain::drain;
 use super::error::panicked;
 
 /// Brotli's usual 11 takes a hundred times as long for a tenth less.
@@ -33,6 +34,7 @@ pub(super) fn around(routes: Router<App>) -> Router<App> {
                 .no_zstd()
                 .pass_through_unaccepted(true),
         )
+        .layer(from_fn(drain))
         .layer(CatchPanicLayer::custom(panicked))
         .layer(CompressionLayer::new().quality(COMPRESSION))
         .layer(SetResponseHeaderLayer::if_not_present(

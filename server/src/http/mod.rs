@@ -5,6 +5,7 @@ mod assets;
 mod body;
 mod caller;
 mod dev;
+mod drain;
 mod error;
 mod health;
 mod middleware;
