@@ -1,1 +1,15 @@
-//! Whole-system tests of Tidemark.
+//! Whole-system tests of Tidemark: what they have in common. The tests themselves are in `tests/`.
+//!
+//! Everything here knows the server by its command line and its protocol only. What it
+//! checks (canonical JSON, fingerprints, a device's duties) it works out by itself.
+#![expect(
+    clippy::missing_panics_doc,
+    reason = "panicking is how a test's helper says that the test has failed"
+)]
+
+pub mod canonical;
+pub mod client;
+pub mod contract;
+pub mod device;
+pub mod network;
+pub mod server;

@@ -1,0 +1,15 @@
+//! The protocol over real HTTP, against the real server in a process of its own.
+#![expect(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
+
+mod bodies;
+mod command;
+mod failures;
+mod merging;
+mod opening;
+mod pulling;
+mod pushing;
+mod random;
+mod seed;
+mod talk;
+mod tokens;
+mod values;
