@@ -4,7 +4,10 @@
 //! ride along. One that belongs to none yet sends no record before it knows, for good, whose
 //! it is: the answer might be lost, and somebody else be signed in next time.
 
-use alloc::{format, string::ToString};
+use alloc::{
+    format,
+    string::{String, ToString},
+};
 
 use tidemark_protocol::{
     Checkin, Code, DeviceDescription, DeviceId, Mode, OpenAnswer, OpenRequest, PROTOCOL_VERSION,
@@ -107,7 +110,7 @@ impl<E: Environment> Session<'_, E> {
             mirror: self.options.mirror,
             last_sync: root.last_sync,
             pending: self.total,
-            fingerprint: Some(root.confirmed.summary().sum.to_string()),
+            fingerprint: fingerprint(root),
             device: self
                 .shared
                 .options
@@ -187,6 +190,14 @@ impl<E: Environment> Session<'_, E> {
             })
             .await
     }
+}
+
+/// What the device holds. A first pull that was interrupted holds some, though nothing yet is
+/// published: were it told as empty, the rest would come without tombstones, and what was
+/// deleted since would stay here.
+fn fingerprint(root: &Root) -> Option<String> {
+    let is_between = root.last_sync.is_none() && root.staged.is_some();
+    (!is_between).then(|| root.confirmed.summary().sum.to_string())
 }
 
 /// A datastore that the caller may not see is, for a database that belongs to it, another
