@@ -10,7 +10,7 @@ test('what is written on one device is seen on another, under its real key', asy
   await expect(phone.page.getByRole('textbox', { name: 'Name of the list' })).toHaveValue('Boat');
   await phone.add('Rope');
   await phone.add('Varnish');
-  await phone.todo('Rope').check();
+  await phone.todo('Rope').click();
   await phone.inSync();
 
   const laptop = await Demo.open(await browser.newContext(), server.url, 'alice');
@@ -39,7 +39,7 @@ test('it starts and works with no network, and syncs when the network returns', 
   await expect(demo.page.getByTestId('sync-pill')).toHaveText('Offline');
   await expect(demo.todo('Before the tunnel')).toBeVisible();
   await demo.add('In the tunnel');
-  await demo.todo('Before the tunnel').check();
+  await demo.todo('Before the tunnel').click();
   await expect(demo.page.getByTestId('sync-pill')).toHaveText('Offline · 2 kept');
   await demo.page.reload();
   await expect(demo.todo('In the tunnel')).toBeVisible();
