@@ -25,7 +25,7 @@ macro_rules! sent {
            union \
            select version.key, version.checkin from \
              (select key from pushed where datastore = ?1 and sync_uuid = ?2 and fresh = 0 \
-                and checkin <= ?5 \
+                and (checkin, key) <= (?5, ?6) \
               union select key from client_state where datastore = ?1 and device = ?3 \
                 and owed = 1) as due \
              cross join version on version.datastore = ?1 and version.key = due.key \

@@ -34,6 +34,19 @@ pub(crate) use window::WindowPart;
 /// How many snapshots may be read at once.
 const READERS_MAX: u32 = 4;
 
+/// What the writer keeps of the file in memory, in KiB: the pages that a large push comes back
+/// to, so that they are written to the log once.
+const WRITER_CACHE: u32 = 32 * 1024;
+
+/// What each reader keeps.
+const READER_CACHE: u32 = 4 * 1024;
+
+/// The log is cut back to this size once it has been copied into the file.
+const LOG_BYTES_KEPT: u32 = 64 * 1024 * 1024;
+
+/// Rows that wait between the database's thread and ours: each waking costs more than a row.
+const ROWS_BUFFERED: usize = 1024;
+
 /// An open SQLite database.
 #[derive(Clone)]
 pub(super) struct Sqlite {
@@ -55,7 +68,7 @@ impl Sqlite {
             .max_lifetime(None);
         let writer = one
             .connect_with(
-                options(path)
+                options(path, WRITER_CACHE)
                     .create_if_missing(true)
                     // A pragma that writes: readers could not open a new file with it.
                     .auto_vacuum(SqliteAutoVacuum::Incremental),
@@ -69,7 +82,7 @@ impl Sqlite {
         } else {
             SqlitePoolOptions::new()
                 .max_connections(READERS_MAX)
-                .connect_with(options(path).read_only(true))
+                .connect_with(options(path, READER_CACHE).read_only(true))
                 .await
                 .map_err(failed)?
         };
@@ -128,7 +141,7 @@ impl DerefMut for Change {
     }
 }
 
-fn options(path: &str) -> SqliteConnectOptions {
+fn options(path: &str, cache_kib: u32) -> SqliteConnectOptions {
     let options = SqliteConnectOptions::new();
     let options = if path == ":memory:" {
         options.in_memory(true)
@@ -139,4 +152,7 @@ fn options(path: &str) -> SqliteConnectOptions {
         .synchronous(SqliteSynchronous::Full)
         .foreign_keys(true)
         .busy_timeout(Duration::from_secs(10))
+        .pragma("cache_size", format!("-{cache_kib}"))
+        .pragma("journal_size_limit", LOG_BYTES_KEPT.to_string())
+        .row_buffer_size(ROWS_BUFFERED)
 }

@@ -1,6 +1,7 @@
 //! What a slice of a push touches, loaded for the engine: kept versions, local ids, conflicts.
 //! One statement each, whatever the number of keys.
 
+use futures_util::TryStreamExt;
 use serde_json::json;
 use sqlx::{Row, sqlite::SqliteRow};
 use tidemark_engine::{
@@ -28,6 +29,9 @@ pub(super) const VERSIONS: &str = "\
             order by living.checkin desc limit 1), 9223372036854775807)) end \
     where version.deleted = 1 or version.value is not null";
 
+/// So many names are looked up by one statement.
+const NAMES_AT_ONCE: usize = 2000;
+
 /// By these ids, and by these keys.
 pub(super) const LOCAL_KEYS: &str = "\
     select local_id, key, device, checkin from local_key where datastore = ?1 \
@@ -48,23 +52,29 @@ pub(super) const ACKED: &str = "\
     and key in (select value ->> 0 from json_each(?2))";
 
 impl Snapshot {
-    /// The rows of `local_key` for these ids, and those that lead to these keys.
+    /// The rows of `local_key` for these ids, and those that lead to the keys that they would
+    /// get, one each. A row may come twice.
     pub(crate) async fn local_keys(
         &mut self,
         datastore: &str,
         local_ids: &[LocalId],
         keys: &[Key],
     ) -> Result<Vec<LocalKey>, StoreError> {
-        if local_ids.is_empty() {
-            return Ok(Vec::new());
+        let mut known = Vec::new();
+        for (local_ids, keys) in local_ids
+            .chunks(NAMES_AT_ONCE)
+            .zip(keys.chunks(NAMES_AT_ONCE))
+        {
+            let mut rows = sqlx::query(LOCAL_KEYS)
+                .bind(datastore)
+                .bind(json!(local_ids).to_string())
+                .bind(json!(keys).to_string())
+                .fetch(&mut *self.tx);
+            while let Some(row) = rows.try_next().await? {
+                known.push(local_key(&row)?);
+            }
         }
-        let rows = sqlx::query(LOCAL_KEYS)
-            .bind(datastore)
-            .bind(json!(local_ids).to_string())
-            .bind(json!(keys).to_string())
-            .fetch_all(&mut *self.tx)
-            .await?;
-        rows.iter().map(local_key).collect()
+        Ok(known)
     }
 
     /// What the truth, and the pushing device, know of the records that these claims are about.
@@ -80,14 +90,14 @@ impl Snapshot {
             .collect();
         let mut view = View::new();
         let wanted = json!(wanted).to_string();
-        let rows = sqlx::query(VERSIONS)
+        let mut rows = sqlx::query(VERSIONS)
             .bind(datastore)
             .bind(&wanted)
-            .fetch_all(&mut *self.tx)
-            .await?;
-        for row in &rows {
-            view.add(version(row)?);
+            .fetch(&mut *self.tx);
+        while let Some(row) = rows.try_next().await? {
+            view.add(version(&row)?);
         }
+        drop(rows);
         let conflicts: Vec<String> = sqlx::query_scalar(CONFLICTS)
             .bind(datastore)
             .bind(&wanted)
