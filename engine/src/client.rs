@@ -6,10 +6,12 @@
 //! server, and everything else is plans over trees: what a write does (`write`), what a pulled
 //! page does (`pulled`), what becomes of edits when the truth moves (`rebase`, `publish`).
 
+mod aliases;
 mod backoff;
 mod batch;
 mod codec;
 mod database;
+mod declare;
 mod doc;
 mod error;
 mod group;
@@ -19,6 +21,7 @@ mod lock;
 mod options;
 mod outgoing;
 mod ports;
+mod prepare;
 mod publish;
 mod pulled;
 mod read;
@@ -53,9 +56,9 @@ pub use status::{Event, Info, Phase, Progress, Remapped, Status, SyncReport};
 use crate::query::{Position, Query};
 use database::{Rows, Stop, View};
 use group::Queue;
+use prepare::Prepared;
 use read::Finding;
 use shared::Shared;
-use write::Prepared;
 
 /// How many ends of answers are remembered, for queries that go on `after` a row.
 const POSITIONS_KEPT: usize = 64;
@@ -296,7 +299,7 @@ impl<E: Environment> Client<E> {
         let mut ids = self.shared().ids.borrow_mut();
         operations
             .iter()
-            .map(|operation| write::prepare(operation, || ids.next(now, random)))
+            .map(|operation| prepare::prepare(operation, || ids.next(now, random)))
             .collect()
     }
 

@@ -14,11 +14,12 @@ use core::ops::Bound;
 
 use uuid::Uuid;
 
+use super::aliases::{alias_row, alias_text, handle_row, read_alias_text};
 use super::codec::Unreadable;
-use super::indexes::{Index, IndexEdits};
+use super::indexes::IndexEdits;
 use super::record::{Confirmed, Edit, split_row_key};
 use super::root::{Root, Staged};
-use super::{DeclaredIndex, Error, ErrorCode};
+use super::{Error, ErrorCode};
 use crate::store::{
     Cursor, Direction, Edit as TreeEdit, Edits, KeyRange, Page, PageId, PageSource, Slice,
     TreeError, Workspace,
@@ -60,11 +61,6 @@ impl From<Unreadable> for Error {
 
 /// Overlay rows to write; `None` takes a row away.
 pub(super) type Rows = BTreeMap<Vec<u8>, Option<Edit>>;
-
-const ALIAS: u8 = b'a';
-const HANDLE: u8 = b'h';
-const IS_TEXT: u8 = 0;
-const IS_UUID: u8 = 1;
 
 /// Pages from wherever they are.
 #[derive(Clone, Copy)]
@@ -158,10 +154,10 @@ impl<'v> View<'v> {
 /// A commit in the making.
 pub(super) struct Database<'s> {
     pub(super) root: Root,
-    plain: Workspace<'s>,
+    pub(super) plain: Workspace<'s>,
     /// The confirmed trees change here, so that what they replace is told apart: while a pull
     /// is staged, the published trees still need it.
-    deep: Workspace<'s>,
+    pub(super) deep: Workspace<'s>,
     /// Replaced pages of published trees, that readers may still want.
     replaced: Vec<PageId>,
     /// Pages that no reader can want.
@@ -234,71 +230,6 @@ impl<'s> Database<'s> {
             .collect();
         self.plain.apply(&mut self.root.aliases, &edits)?;
         Ok(())
-    }
-
-    /// Makes these the declared indexes: builds what is new, drops what is gone.
-    pub(super) fn declare(&mut self, declared: &[DeclaredIndex]) -> Result<(), Stop> {
-        let is_kept = |index: &Index| declared.iter().any(|wanted| index.is(wanted));
-        let (kept, dropped): (Vec<_>, Vec<_>) =
-            self.root.indexes.iter().cloned().partition(is_kept);
-        let mut number = self
-            .root
-            .indexes
-            .iter()
-            .map(|index| index.number)
-            .max()
-            .unwrap_or(0);
-        let mut indexes = kept;
-        let mut fresh = Vec::new();
-        for wanted in declared {
-            if !indexes
-                .iter()
-                .chain(&fresh)
-                .any(|index: &Index| index.is(wanted))
-            {
-                number += 1;
-                fresh.push(Index::declared(number, wanted));
-            }
-        }
-        if dropped.is_empty() && fresh.is_empty() {
-            return Ok(());
-        }
-        self.drop_staged();
-        let (confirmed, overlay) = self.rebuilt(&dropped, &fresh)?;
-        self.deep
-            .apply(&mut self.root.confirmed_index, &confirmed)?;
-        self.plain.apply(&mut self.root.overlay_index, &overlay)?;
-        indexes.append(&mut fresh);
-        self.root.indexes = indexes;
-        Ok(())
-    }
-
-    /// The entries of both sides that go with dropped indexes and come with fresh ones.
-    fn rebuilt(&self, dropped: &[Index], fresh: &[Index]) -> Result<(Edits, Edits), Stop> {
-        let (mut confirmed, mut overlay) = (IndexEdits::new(fresh), IndexEdits::new(fresh));
-        for index in dropped {
-            for (tree, edits) in [
-                (&self.root.confirmed_index, &mut confirmed),
-                (&self.root.overlay_index, &mut overlay),
-            ] {
-                let range = KeyRange::prefix(&index.prefix());
-                let mut cursor = Cursor::new(tree, range, Direction::Ascending).reading_far_ahead();
-                while let Some(entry) = cursor.next(self)? {
-                    edits.drop_entry(entry.key.to_vec());
-                }
-            }
-        }
-        if !fresh.is_empty() {
-            let all = Cursor::new(&self.root.confirmed, KeyRange::ALL, Direction::Ascending);
-            let mut cursor = all.reading_far_ahead();
-            while let Some(entry) = cursor.next(self)? {
-                confirmed.add_record(&entry.key, &Confirmed::decode(&entry.value)?)?;
-            }
-            for (row, edit) in self.view().edits_after(None, usize::MAX)? {
-                overlay.add_edit(&row, &edit)?;
-            }
-        }
-        Ok((confirmed.finish(), overlay.finish()))
     }
 
     /// Stages a pull, or goes on with the one that stands at this cursor.
@@ -463,48 +394,4 @@ fn superseded() -> Error {
         ErrorCode::Busy,
         "another tab has begun to sync this database",
     )
-}
-
-fn alias_row(local_id: Uuid) -> Vec<u8> {
-    let mut row = Vec::with_capacity(17);
-    row.push(ALIAS);
-    row.extend_from_slice(local_id.as_bytes());
-    row
-}
-
-/// A key, short where it is a UUID, as most are.
-fn alias_text(key: &str) -> Vec<u8> {
-    match Uuid::try_parse(key) {
-        Ok(uuid) if uuid.to_string() == key => {
-            let mut bytes = Vec::with_capacity(17);
-            bytes.push(IS_UUID);
-            bytes.extend_from_slice(uuid.as_bytes());
-            bytes
-        }
-        _ => {
-            let mut bytes = Vec::with_capacity(key.len() + 1);
-            bytes.push(IS_TEXT);
-            bytes.extend_from_slice(key.as_bytes());
-            bytes
-        }
-    }
-}
-
-fn read_alias_text(bytes: &[u8]) -> Result<String, Unreadable> {
-    match bytes.split_first() {
-        Some((&IS_UUID, uuid)) => Uuid::from_slice(uuid)
-            .map(|uuid| uuid.to_string())
-            .map_err(|_| Unreadable),
-        Some((&IS_TEXT, text)) => core::str::from_utf8(text)
-            .map(ToOwned::to_owned)
-            .map_err(|_| Unreadable),
-        _ => Err(Unreadable),
-    }
-}
-
-fn handle_row(key: &str) -> Vec<u8> {
-    let mut row = Vec::with_capacity(key.len() + 1);
-    row.push(HANDLE);
-    row.extend_from_slice(key.as_bytes());
-    row
 }

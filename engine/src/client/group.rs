@@ -7,8 +7,9 @@ use alloc::{rc::Rc, vec::Vec};
 use core::cell::RefCell;
 
 use super::database::Rows;
+use super::prepare::Prepared;
 use super::shared::Shared;
-use super::write::{Planner, Prepared};
+use super::write::Planner;
 use super::{Doc, Environment, Error};
 
 /// Answers of a write: the documents of each operation.

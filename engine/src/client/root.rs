@@ -271,3 +271,66 @@ impl Reader<'_> {
         (0..self.number()?).map(|_| one(self)).collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::{format, vec};
+
+    fn root() -> Root {
+        let mut root = Root::new(Uuid::from_u128(7));
+        let fields = vec![Field::Value("list".into()), Field::Updated];
+        root.indexes = vec![Index {
+            number: 3,
+            entity: "todo".into(),
+            fields,
+        }];
+        (root.edit, root.sent, root.set_aside) = (300, 299, 1);
+        root.attempts = vec![Uuid::from_u128(8)];
+        root.datastore = Some("ours".into());
+        root.last_sync = Checkin::from_micros(1_000_001).ok();
+        root.freed.add(5, vec![PageId([9; 16])]);
+        root.staged = Some(Staged {
+            confirmed: Tree::new(&CONFIRMED),
+            index: Tree::new(&PLAIN),
+            start: None,
+            cursor: "at".into(),
+            freed: vec![],
+            made: vec![PageId([1; 16])],
+        });
+        root
+    }
+
+    #[test]
+    fn a_root_comes_back_and_anything_else_is_refused() {
+        let bytes = root().encode();
+        assert_eq!(Root::decode(&bytes), Ok(root()));
+        assert_eq!(Root::decode(&bytes[..bytes.len() - 1]), Err(Unreadable));
+        let newer = [&[VERSION + 1], &bytes[1..]].concat();
+        assert_eq!(Root::decode(&newer), Err(Unreadable));
+    }
+
+    #[test]
+    fn the_bytes_of_roots_never_change() {
+        let hex = root()
+            .encode()
+            .iter()
+            .fold(String::new(), |text, byte| text + &format!("{byte:02x}"));
+        assert_eq!(hex, GOLDEN);
+    }
+
+    const GOLDEN: &str = "010000000000010304746f646f02046c6973740775706461746564ac02ab0201000000000000000000000000\
+         000000070100000000000000000000000000000008046f7572730800000000000f4241d00fd00f8080800401\
+         0500000000000000010909090909090909090909090909090901000000026174000101010101010101010101\
+         010101010101";
+
+    #[test]
+    fn a_long_list_of_attempts_keeps_its_first_and_its_newest() {
+        let mut root = Root::new(Uuid::nil());
+        (0..40).for_each(|number| root.add_attempt(Uuid::from_u128(number)));
+        assert_eq!(root.attempts.len(), ATTEMPTS_MAX);
+        assert_eq!(root.attempts[0], Uuid::from_u128(0));
+        assert_eq!(root.attempts[15], Uuid::from_u128(39));
+        assert_eq!(root.attempts[1], Uuid::from_u128(25));
+    }
+}

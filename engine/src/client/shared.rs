@@ -344,11 +344,14 @@ impl<E: Environment> Shared<E> {
 
     pub(super) fn tell(&self, event: Event) {
         {
+            // Of what only says that something is new, once is enough.
             let mut events = self.events.borrow_mut();
-            let is_told = event == Event::Status && events.contains(&Event::Status);
-            if !is_told {
-                events.push(event);
+            match &event {
+                Event::Status => events.retain(|told| *told != Event::Status),
+                Event::Change { .. } => events.retain(|told| !matches!(told, Event::Change { .. })),
+                _ => {}
             }
+            events.push(event);
         }
         let listener = self.listener.borrow().clone();
         if let Some(listener) = listener {

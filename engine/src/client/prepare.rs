@@ -1,0 +1,108 @@
+//! Reading operations strictly, once, however often they must be planned.
+
+use alloc::{
+    rc::Rc,
+    string::{String, ToString},
+    vec::Vec,
+};
+
+use serde_json::value::RawValue;
+use tidemark_protocol::Key;
+use uuid::Uuid;
+
+use super::{Error, Operation};
+use crate::json::Canonical;
+
+/// An operation read once, however often it must be planned.
+#[derive(Debug)]
+pub(super) enum Prepared {
+    Create {
+        entity: Rc<str>,
+        records: Vec<(Uuid, Canonical)>,
+    },
+    Update {
+        entity: Rc<str>,
+        key: String,
+        fields: Canonical,
+        removed: Vec<String>,
+    },
+    Put {
+        entity: Rc<str>,
+        key: String,
+        value: Canonical,
+    },
+    Delete {
+        entity: Rc<str>,
+        key: String,
+    },
+    Undo {
+        entity: Rc<str>,
+        key: String,
+    },
+}
+
+/// Reads an operation strictly; `fresh` gives new `local_id`s.
+pub(super) fn prepare(
+    operation: &Operation,
+    mut fresh: impl FnMut() -> Uuid,
+) -> Result<Prepared, Error> {
+    let canonical = |text: &str| Canonical::parse(text).map_err(|e| Error::invalid(e.to_string()));
+    Ok(match operation {
+        Operation::Create { entity, values } => {
+            check_entity(entity)?;
+            let values: Vec<&RawValue> = serde_json::from_str(values)
+                .map_err(|_| Error::invalid("`values` must be a JSON array"))?;
+            let records = values
+                .into_iter()
+                .map(|value| Ok((fresh(), canonical(value.get())?)))
+                .collect::<Result<_, Error>>()?;
+            Prepared::Create {
+                entity: Rc::clone(entity),
+                records,
+            }
+        }
+        Operation::Update {
+            entity,
+            key,
+            fields,
+            removed,
+        } => {
+            let fields = canonical(fields)?;
+            if !fields.borrow().is_object() {
+                return Err(Error::invalid("update takes an object of fields"));
+            }
+            let (entity, key) = (Rc::clone(entity), key.clone());
+            Prepared::Update {
+                entity,
+                key,
+                fields,
+                removed: removed.clone(),
+            }
+        }
+        Operation::Put { entity, key, value } => {
+            check_entity(entity)?;
+            Key::parse(key).map_err(|e| Error::invalid(e.to_string()))?;
+            let (entity, key) = (Rc::clone(entity), key.clone());
+            Prepared::Put {
+                entity,
+                key,
+                value: canonical(value)?,
+            }
+        }
+        Operation::Delete { entity, key } => Prepared::Delete {
+            entity: Rc::clone(entity),
+            key: key.clone(),
+        },
+        Operation::Undo { entity, key } => Prepared::Undo {
+            entity: Rc::clone(entity),
+            key: key.clone(),
+        },
+    })
+}
+
+fn check_entity(entity: &str) -> Result<(), Error> {
+    if entity.is_empty() || entity.len() > Key::BYTES_MAX {
+        return Err(Error::invalid("an entity's name has 1 to 255 bytes"));
+    }
+    Ok(())
+}
