@@ -170,3 +170,51 @@ test('a server killed in the middle is found again, and nothing is lost or doubl
   expect(await server.truth('alice', 'todo')).toHaveLength(2);
 });
 
+
+test('a CSV file becomes records, and comes out again', async ({ server, context }) => {
+  const demo = await Demo.open(context, server.url, 'alice');
+  const { page } = demo;
+  await demo.go('Import & export');
+  const csv = 'name;born;note\nAnn Lee;1980;"says ""hi"""\nBo;;\n';
+  const file = { name: 'person.csv', mimeType: 'text/csv', buffer: Buffer.from(csv) };
+  await page.getByLabel('File to import').setInputFiles(file);
+  await page.getByRole('checkbox', { name: 'note' }).uncheck();
+  await page.getByLabel('Field for name').fill('full_name');
+  await page.getByRole('button', { name: 'Import', exact: true }).click();
+  await expect(page.getByTestId('import')).toContainText('Done');
+  await demo.inSync();
+  const values = (await server.truth('alice', 'person')).map(record => record.value);
+  expect(values).toEqual(expect.arrayContaining([{ full_name: 'Ann Lee', born: 1980 }, { full_name: 'Bo' }]));
+  expect(values).toHaveLength(2);
+
+  const [download] = await Promise.all([
+    page.waitForEvent('download'),
+    page.getByRole('button', { name: 'Export person as JSON' }).click(),
+  ]);
+  const chunks: Buffer[] = [];
+  for await (const chunk of await download.createReadStream()) chunks.push(chunk as Buffer);
+  expect(JSON.parse(Buffer.concat(chunks).toString())).toEqual(expect.arrayContaining(values));
+});
+
+test('a record that cannot be sent is set aside, shown with its problem, and can be mended', async ({ server, context }) => {
+  const demo = await Demo.open(context, server.url, 'alice');
+  const { page } = demo;
+  await demo.go('Import & export');
+  const rows = [{ title: 'small' }, { title: 'large', text: 'x'.repeat(9_000_000) }];
+  const file = { name: 'note.json', mimeType: 'application/json', buffer: Buffer.from(JSON.stringify(rows)) };
+  await page.getByLabel('File to import').setInputFiles(file);
+  await page.getByRole('button', { name: 'Import', exact: true }).click();
+  await expect(page.getByTestId('import')).toContainText('Done');
+  await page.getByTestId('sync-pill').click();
+  await expect(page.getByRole('heading', { name: 'Set aside (1)' })).toBeVisible();
+  await page.getByRole('button', { name: /large/ }).click();
+  const record = page.getByRole('dialog', { name: 'Record of note' });
+  await expect(record.getByRole('alert')).toBeVisible();
+  await record.getByLabel('Value').fill('{"title": "mended"}');
+  await record.getByRole('button', { name: 'Save' }).click();
+  await expect(page.getByRole('heading', { name: 'Set aside (1)' })).toHaveCount(0);
+  await page.keyboard.press('Escape');
+  await demo.inSync();
+  const titles = (await server.truth('alice', 'note')).map(one => (one.value as { title: string }).title);
+  expect(titles.sort()).toEqual(['mended', 'small']);
+});
