@@ -1,0 +1,185 @@
+//! The server, its database file and its clock; and the network to it, which is not to be
+//! trusted.
+
+use std::{
+    cell::{Cell, RefCell},
+    path::PathBuf,
+    rc::Rc,
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering},
+    },
+};
+
+use serde::{Serialize, de::DeserializeOwned};
+use tidemark_engine::client::{Reply, Transport, TransportError};
+use tidemark_protocol::{Limits, Problem};
+use tidemark_server::{
+    session::{Caller, Clock, RecordsQuery, Service, Settings},
+    store::Store,
+};
+
+#[derive(Clone)]
+struct JumpingClock(Arc<AtomicI64>);
+
+impl Clock for JumpingClock {
+    fn now_micros(&self) -> i64 {
+        self.0.fetch_add(1, Ordering::Relaxed)
+    }
+}
+
+/// The server side of a schedule.
+pub struct World {
+    directory: tempfile::TempDir,
+    clock: JumpingClock,
+    service: RefCell<Service>,
+    pub random: RefCell<fastrand::Rng>,
+    /// Of 100 calls so many are lost on their way there, and on their way back.
+    pub loss_percent: Cell<u32>,
+    /// Requests that are still on their way.
+    late: RefCell<Vec<(String, String)>>,
+}
+
+impl World {
+    pub async fn start(seed: u64) -> Rc<Self> {
+        let directory = tempfile::tempdir().unwrap();
+        let clock = JumpingClock(Arc::new(AtomicI64::new(1_795_000_000_000_000)));
+        let service = serve(&database(&directory), clock.clone()).await;
+        Rc::new(Self {
+            directory,
+            clock,
+            service: RefCell::new(service),
+            random: RefCell::new(fastrand::Rng::with_seed(seed)),
+            loss_percent: Cell::new(0),
+            late: RefCell::default(),
+        })
+    }
+
+    pub fn chance(&self, percent: u32) -> bool {
+        self.random.borrow_mut().u32(0..100) < percent
+    }
+
+    pub fn below(&self, end: usize) -> usize {
+        self.random.borrow_mut().usize(0..end)
+    }
+
+    pub fn database(&self) -> PathBuf {
+        database(&self.directory)
+    }
+
+    /// The server dies without a word, and another takes over its database.
+    pub async fn restart(&self) {
+        let service = serve(&self.database(), self.clock.clone()).await;
+        let before = self.service.replace(service);
+        before.close().await;
+    }
+
+    /// The server's clock jumps by up to an hour, either way.
+    pub fn jump(&self) {
+        let micros = self.random.borrow_mut().i64(-3_600_000_000..3_600_000_000);
+        self.clock.0.fetch_add(micros, Ordering::Relaxed);
+    }
+
+    /// A request of long ago arrives; nobody waits for its answer.
+    pub async fn deliver_late(&self) {
+        let due = {
+            let mut late = self.late.borrow_mut();
+            let place = self.random.borrow_mut().usize(0..late.len().max(1));
+            (place < late.len()).then(|| late.swap_remove(place))
+        };
+        if let Some((path, body)) = due {
+            let _ = self.serve(&path, &body).await;
+        }
+    }
+
+    /// Every live record of the truth, as JSON text.
+    pub async fn truth(&self) -> Vec<(String, String)> {
+        let service = self.service.borrow().clone();
+        let mut query = RecordsQuery::default();
+        let mut found = Vec::new();
+        loop {
+            let page = service.records(&caller(), query.clone()).await.unwrap();
+            for record in page.records {
+                let value = record.value.map(|value| value.get().to_owned());
+                found.push((record.key.to_string(), value.unwrap()));
+            }
+            match page.cursor {
+                Some(cursor) => query.cursor = Some(cursor),
+                None => return found,
+            }
+        }
+    }
+
+    async fn serve(&self, path: &str, body: &str) -> Reply {
+        let service = self.service.borrow().clone();
+        let caller = caller();
+        match path {
+            "/v1/sync/open" => answer(read(body), |it| service.open(&caller, it)).await,
+            "/v1/sync/push" => answer(read(body), |it| service.push(&caller, it)).await,
+            "/v1/sync/pull" => answer(read(body), |it| service.pull(&caller, it)).await,
+            "/v1/sync/finish" => answer(read(body), |it| service.finish(&caller, it)).await,
+            "/v1/sync/cancel" => answer(read(body), |it| service.cancel(&caller, it)).await,
+            _ => panic!("a client has no business at {path}"),
+        }
+    }
+}
+
+fn caller() -> Caller {
+    Caller { user: "alice".to_owned() }
+}
+
+fn database(directory: &tempfile::TempDir) -> PathBuf {
+    directory.path().join("truth.db")
+}
+
+async fn serve(database: &std::path::Path, clock: JumpingClock) -> Service {
+    let store = Store::connect(&format!("sqlite:{}", database.display())).await.unwrap();
+    // Small bounds, so that a few records already take several batches and pages.
+    let limits = Limits { push_records: 3, pull_records: 4, ..Limits::default() };
+    Service::new(store, Settings { limits, ..Settings::default() }, clock)
+}
+
+fn read<T: DeserializeOwned>(body: &str) -> T {
+    serde_json::from_str(body).unwrap_or_else(|error| panic!("{error} in {body}"))
+}
+
+async fn answer<Q, A: Serialize, F: Future<Output = Result<A, Problem>>>(
+    request: Q,
+    call: impl FnOnce(Q) -> F,
+) -> Reply {
+    let (status, body) = match call(request).await {
+        Ok(answer) => (200, serde_json::to_string(&answer)),
+        Err(problem) => (problem.status, serde_json::to_string(&problem)),
+    };
+    Reply { status, body: body.unwrap(), ..Reply::default() }
+}
+
+/// One device's way to the server.
+pub struct Network(pub Rc<World>);
+
+impl Transport for Network {
+    async fn call(&self, path: &str, body: String) -> Result<Reply, TransportError> {
+        let world = &self.0;
+        let loss = world.loss_percent.get();
+        tokio::task::yield_now().await;
+        if world.chance(loss) {
+            if world.chance(50) {
+                world.late.borrow_mut().push((path.to_owned(), body));
+            }
+            return Err(TransportError::Offline("the request was lost".to_owned()));
+        }
+        let reply = world.serve(path, &body).await;
+        if world.chance(loss / 4) {
+            // The same request arrives once more.
+            let _ = world.serve(path, &body).await;
+        }
+        if world.chance(loss) {
+            return Err(TransportError::Timeout);
+        }
+        Ok(reply)
+    }
+
+    async fn renew_token(&self) -> bool {
+        false
+    }
+}
