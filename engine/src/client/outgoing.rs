@@ -39,6 +39,9 @@ pub(super) struct Answer {
     pub(super) checkin: Checkin,
     /// It is deleted in the truth.
     pub(super) deleted: bool,
+    /// The truth keeps nothing of it, not even the tombstone: the push was not compared with
+    /// anything.
+    pub(super) is_gone: bool,
 }
 
 /// What became of a row offered to a batch.

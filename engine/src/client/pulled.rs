@@ -68,6 +68,7 @@ impl PulledPage {
                 key,
                 checkin,
                 deleted: record.deleted,
+                is_gone: record.deleted && record.created.is_none(),
             };
             self.answers.push((pushed.clone(), answer));
         } else {

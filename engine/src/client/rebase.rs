@@ -6,9 +6,10 @@
 //! | pushed and answered | edited since | deleted in the truth | the edit |
 //! | --- | --- | --- | --- |
 //! | yes | no | no, or deleted here too | is clean: it goes |
-//! | yes | no | yes | is set aside for the person |
+//! | yes | no | yes | is clean: the truth has had it, or keeps it as a conflict's loser |
+//! | yes | no | yes, and forgotten | is set aside for the person |
 //! | yes | yes | no | keeps what was edited since, over the new version |
-//! | yes | yes | yes | goes, or is pushed again whole |
+//! | yes | yes | yes | is pushed again whole |
 //! | no | – | – | stays; untouched fields take the new version's values |
 //! | no, but its key came | – | – | moves to the key, and is pushed once more |
 
@@ -73,9 +74,12 @@ pub(super) fn rebase(key: &str, edit: &Edit, sent: Option<&Sent>, under: &Under<
     }
 }
 
-/// The answer is a deletion.
+/// The answer is a deletion. An edit that did not know of it would have survived it, so what
+/// was pushed was in the truth before, or is kept there as the loser of a conflict. Only where
+/// the deletion itself is forgotten was the push not looked at: then it is the person's.
 fn deleted(key: &str, edit: &Edit, sent: &Sent, answer: &Answer) -> Rebased {
-    if edit.deleted {
+    let is_lost = answer.is_gone && !edit.is_pending && !sent.deleted;
+    if edit.deleted || (edit.number == sent.edit && !is_lost) {
         return Rebased::Clean;
     }
     // Whatever is written from now on is written knowing of the deletion, and is whole.
@@ -83,7 +87,7 @@ fn deleted(key: &str, edit: &Edit, sent: &Sent, answer: &Answer) -> Rebased {
     edit.changed.clear();
     edit.whole = edit.number;
     edit.base = (!edit.is_pending).then_some(answer.checkin);
-    if !sent.deleted {
+    if is_lost {
         edit.set_aside = Some(SetAside {
             code: "deleted".to_owned(),
             detail: "The record was deleted elsewhere: undo drops this edit.".to_owned(),

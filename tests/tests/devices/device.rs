@@ -10,10 +10,10 @@ use tidemark_engine::{
 
 use crate::world::{Network, World};
 
-pub const ENTITY: &str = "note";
+pub(crate) const ENTITY: &str = "note";
 
 /// What the client is given of the world.
-pub struct Surroundings {
+pub(crate) struct Surroundings {
     pages: MemoryPages,
     network: Network,
 }
@@ -40,7 +40,7 @@ impl Environment for Surroundings {
     }
 }
 
-pub struct Device {
+pub(crate) struct Device {
     world: Rc<World>,
     pages: MemoryPages,
     client: Client<Surroundings>,
@@ -48,14 +48,14 @@ pub struct Device {
 
 /// What a write did, as far as the app knows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Wrote {
+pub(crate) enum Wrote {
     Surely,
     Perhaps,
     Nothing,
 }
 
 impl Device {
-    pub async fn new(world: &Rc<World>) -> Self {
+    pub(crate) async fn new(world: &Rc<World>) -> Self {
         Self::on(world, MemoryPages::new()).await
     }
 
@@ -65,39 +65,39 @@ impl Device {
     }
 
     /// The tab dies here; the next one starts on what is on the disk.
-    pub async fn crash(&mut self) {
+    pub(crate) async fn crash(&mut self) {
         self.pages = self.pages.snapshot();
         self.client = open(&self.world, &self.pages).await;
     }
 
     /// A copy of the whole profile, used on as another machine.
-    pub async fn copy(&self) -> Self {
+    pub(crate) async fn copy(&self) -> Self {
         Self::on(&self.world, self.pages.snapshot()).await
     }
 
     /// One of the next commits fails, with or without effect.
-    pub fn plan_fault(&self) {
+    pub(crate) fn plan_fault(&self) {
         let fault = if self.world.chance(50) { Fault::Before } else { Fault::After };
         self.pages.fail_after(self.world.below(8) as u64, fault);
     }
 
-    pub async fn all(&self) -> Vec<Doc> {
+    pub(crate) async fn all(&self) -> Vec<Doc> {
         self.client.find(ENTITY, "").await.unwrap()
     }
 
-    pub async fn pending(&self) -> Vec<Doc> {
+    pub(crate) async fn pending(&self) -> Vec<Doc> {
         self.client.pending().await.unwrap()
     }
 
-    pub fn fingerprint(&self) -> String {
+    pub(crate) fn fingerprint(&self) -> String {
         self.client.info().fingerprint
     }
 
-    pub async fn sync(&self) -> Result<SyncReport, Error> {
+    pub(crate) async fn sync(&self) -> Result<SyncReport, Error> {
         self.client.sync(SyncOptions::default(), &Cancel::default()).await
     }
 
-    pub async fn create(&self, value: &Value) -> Wrote {
+    pub(crate) async fn create(&self, value: &Value) -> Wrote {
         let values = format!("[{value}]");
         let create = Operation::Create { entity: ENTITY.into(), values };
         match self.client.write(vec![create]).await {
@@ -107,7 +107,7 @@ impl Device {
     }
 
     /// Sets fields, or deletes where there are none; answers what was seen under it.
-    pub async fn change(&self, key: &str, fields: Option<&Map<String, Value>>) -> (Wrote, Value) {
+    pub(crate) async fn change(&self, key: &str, fields: Option<&Map<String, Value>>) -> (Wrote, Value) {
         loop {
             let mut batch = self.client.begin().await.unwrap();
             let keys = [key.to_owned()];

@@ -2,8 +2,8 @@
 //!
 //! Every write sets a field to a token that nobody else writes, and notes which token it saw
 //! there. At rest each token that surely was written must still be there, in the record or in
-//! a stored conflict, or a token written by somebody who had seen it; or the record was
-//! deleted by somebody who had.
+//! a stored conflict, or a token written by somebody who had seen it; or somebody who had seen
+//! it deleted the record.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -25,24 +25,24 @@ struct Deletion {
 }
 
 #[derive(Debug, Default)]
-pub struct Oracle {
+pub(crate) struct Oracle {
     tokens: BTreeMap<String, Token>,
     deletions: Vec<Deletion>,
     next: u64,
 }
 
 impl Oracle {
-    pub fn token(&mut self) -> String {
+    pub(crate) fn token(&mut self) -> String {
         self.next += 1;
         format!("t{}.", self.next)
     }
 
-    pub fn wrote(&mut self, record: &str, token: &str, saw: Option<String>, is_sure: bool) {
+    pub(crate) fn wrote(&mut self, record: &str, token: &str, saw: Option<String>, is_sure: bool) {
         let record = record.to_owned();
         self.tokens.insert(token.to_owned(), Token { record, saw, is_sure });
     }
 
-    pub fn deleted(&mut self, record: &str, seen: &Value, is_sure: bool) {
+    pub(crate) fn deleted(&mut self, record: &str, seen: &Value, is_sure: bool) {
         let saw = tokens_in(seen).collect();
         self.deletions.push(Deletion { record: record.to_owned(), saw, is_sure });
     }
@@ -60,7 +60,7 @@ impl Oracle {
     }
 
     /// Compares with the records at rest and the texts of the stored conflicts.
-    pub fn judge(&self, records: &[Value], conflicts: &str) {
+    pub(crate) fn judge(&self, records: &[Value], conflicts: &str) {
         let mut names = BTreeMap::new();
         for record in records {
             let name = record["name"].as_str().unwrap().to_owned();
@@ -73,11 +73,12 @@ impl Oracle {
                 .tokens
                 .keys()
                 .any(|other| is_present(other) && self.follows(other, token));
-            let is_deleted = !names.contains_key(&written.record)
-                && self.deletions.iter().any(|deletion| {
-                    deletion.record == written.record
-                        && deletion.saw.iter().any(|seen| self.follows(seen, token))
-                });
+            // Where the deletion lost against somebody's edit the record lives on, but what its
+            // deleter had not pushed before is gone as meant.
+            let is_deleted = self.deletions.iter().any(|deletion| {
+                deletion.record == written.record
+                    && deletion.saw.iter().any(|seen| self.follows(seen, token))
+            });
             assert!(stands || is_deleted, "{token} of {} is lost", written.record);
         }
         for deletion in self.deletions.iter().filter(|deletion| deletion.is_sure) {

@@ -13,7 +13,7 @@ const STEPS: usize = 60;
 const DEVICES_MAX: usize = 4;
 const FIELDS: [&str; 3] = ["a", "b", "c"];
 
-pub async fn run(seed: u64) {
+pub(crate) async fn run(seed: u64) {
     let world = World::start(seed).await;
     world.loss_percent.set([0, 5, 15, 30][world.below(4)]);
     let mut oracle = Oracle::default();

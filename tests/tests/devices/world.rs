@@ -29,19 +29,19 @@ impl Clock for JumpingClock {
 }
 
 /// The server side of a schedule.
-pub struct World {
+pub(crate) struct World {
     directory: tempfile::TempDir,
     clock: JumpingClock,
     service: RefCell<Service>,
-    pub random: RefCell<fastrand::Rng>,
+    pub(crate) random: RefCell<fastrand::Rng>,
     /// Of 100 calls so many are lost on their way there, and on their way back.
-    pub loss_percent: Cell<u32>,
+    pub(crate) loss_percent: Cell<u32>,
     /// Requests that are still on their way.
     late: RefCell<Vec<(String, String)>>,
 }
 
 impl World {
-    pub async fn start(seed: u64) -> Rc<Self> {
+    pub(crate) async fn start(seed: u64) -> Rc<Self> {
         let directory = tempfile::tempdir().unwrap();
         let clock = JumpingClock(Arc::new(AtomicI64::new(1_795_000_000_000_000)));
         let service = serve(&database(&directory), clock.clone()).await;
@@ -55,33 +55,33 @@ impl World {
         })
     }
 
-    pub fn chance(&self, percent: u32) -> bool {
+    pub(crate) fn chance(&self, percent: u32) -> bool {
         self.random.borrow_mut().u32(0..100) < percent
     }
 
-    pub fn below(&self, end: usize) -> usize {
+    pub(crate) fn below(&self, end: usize) -> usize {
         self.random.borrow_mut().usize(0..end)
     }
 
-    pub fn database(&self) -> PathBuf {
+    pub(crate) fn database(&self) -> PathBuf {
         database(&self.directory)
     }
 
     /// The server dies without a word, and another takes over its database.
-    pub async fn restart(&self) {
+    pub(crate) async fn restart(&self) {
         let service = serve(&self.database(), self.clock.clone()).await;
         let before = self.service.replace(service);
         before.close().await;
     }
 
     /// The server's clock jumps by up to an hour, either way.
-    pub fn jump(&self) {
+    pub(crate) fn jump(&self) {
         let micros = self.random.borrow_mut().i64(-3_600_000_000..3_600_000_000);
         self.clock.0.fetch_add(micros, Ordering::Relaxed);
     }
 
     /// A request of long ago arrives; nobody waits for its answer.
-    pub async fn deliver_late(&self) {
+    pub(crate) async fn deliver_late(&self) {
         let due = {
             let mut late = self.late.borrow_mut();
             let place = self.random.borrow_mut().usize(0..late.len().max(1));
@@ -93,7 +93,7 @@ impl World {
     }
 
     /// Every live record of the truth, as JSON text.
-    pub async fn truth(&self) -> Vec<(String, String)> {
+    pub(crate) async fn truth(&self) -> Vec<(String, String)> {
         let service = self.service.borrow().clone();
         let mut query = RecordsQuery::default();
         let mut found = Vec::new();
@@ -155,7 +155,7 @@ async fn answer<Q, A: Serialize, F: Future<Output = Result<A, Problem>>>(
 }
 
 /// One device's way to the server.
-pub struct Network(pub Rc<World>);
+pub(crate) struct Network(pub Rc<World>);
 
 impl Transport for Network {
     async fn call(&self, path: &str, body: String) -> Result<Reply, TransportError> {
