@@ -4,7 +4,9 @@ use std::rc::Rc;
 
 use serde_json::{Map, Value};
 use tidemark_engine::{
-    client::{Cancel, Client, Doc, Environment, Error, Operation, Options, SyncOptions, SyncReport},
+    client::{
+        Cancel, Client, Doc, Environment, Error, Operation, Options, SyncOptions, SyncReport,
+    },
     store::{Committed, Fault, MemoryPages},
 };
 
@@ -32,7 +34,11 @@ impl Environment for Surroundings {
 
     /// A clock that nobody should trust: any time within ten years.
     fn now_millis(&self) -> i64 {
-        self.network.0.random.borrow_mut().i64(1_600_000_000_000..1_900_000_000_000)
+        self.network
+            .0
+            .random
+            .borrow_mut()
+            .i64(1_600_000_000_000..1_900_000_000_000)
     }
 
     fn fill_random(&self, bytes: &mut [u8]) {
@@ -61,7 +67,11 @@ impl Device {
 
     async fn on(world: &Rc<World>, pages: MemoryPages) -> Self {
         let client = open(world, &pages).await;
-        Self { world: Rc::clone(world), pages, client }
+        Self {
+            world: Rc::clone(world),
+            pages,
+            client,
+        }
     }
 
     /// The tab dies here; the next one starts on what is on the disk.
@@ -77,7 +87,11 @@ impl Device {
 
     /// One of the next commits fails, with or without effect.
     pub(crate) fn plan_fault(&self) {
-        let fault = if self.world.chance(50) { Fault::Before } else { Fault::After };
+        let fault = if self.world.chance(50) {
+            Fault::Before
+        } else {
+            Fault::After
+        };
         self.pages.fail_after(self.world.below(8) as u64, fault);
     }
 
@@ -94,12 +108,17 @@ impl Device {
     }
 
     pub(crate) async fn sync(&self) -> Result<SyncReport, Error> {
-        self.client.sync(SyncOptions::default(), &Cancel::default()).await
+        self.client
+            .sync(SyncOptions::default(), &Cancel::default())
+            .await
     }
 
     pub(crate) async fn create(&self, value: &Value) -> Wrote {
         let values = format!("[{value}]");
-        let create = Operation::Create { entity: ENTITY.into(), values };
+        let create = Operation::Create {
+            entity: ENTITY.into(),
+            values,
+        };
         match self.client.write(vec![create]).await {
             Ok(_) => Wrote::Surely,
             Err(_) => Wrote::Perhaps,
@@ -107,7 +126,11 @@ impl Device {
     }
 
     /// Sets fields, or deletes where there are none; answers what was seen under it.
-    pub(crate) async fn change(&self, key: &str, fields: Option<&Map<String, Value>>) -> (Wrote, Value) {
+    pub(crate) async fn change(
+        &self,
+        key: &str,
+        fields: Option<&Map<String, Value>>,
+    ) -> (Wrote, Value) {
         loop {
             let mut batch = self.client.begin().await.unwrap();
             let keys = [key.to_owned()];
@@ -126,7 +149,10 @@ impl Device {
                     fields: Value::Object(fields.clone()).to_string(),
                     removed: Vec::new(),
                 },
-                None => Operation::Delete { entity, key: key.to_owned() },
+                None => Operation::Delete {
+                    entity,
+                    key: key.to_owned(),
+                },
             };
             if batch.apply(vec![operation]).await.is_err() {
                 return (Wrote::Nothing, value);
@@ -142,8 +168,10 @@ impl Device {
 
 async fn open(world: &Rc<World>, pages: &MemoryPages) -> Client<Surroundings> {
     loop {
-        let surroundings =
-            Surroundings { pages: pages.clone(), network: Network(Rc::clone(world)) };
+        let surroundings = Surroundings {
+            pages: pages.clone(),
+            network: Network(Rc::clone(world)),
+        };
         // A planned fault may hit the opening itself.
         if let Ok(client) = Client::open(surroundings, Options::default()).await {
             return client;

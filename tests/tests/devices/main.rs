@@ -14,14 +14,22 @@ mod world;
 const SCHEDULES: std::ops::Range<u64> = 1..61;
 
 #[test]
-fn rule_d1_nothing_is_lost_nothing_is_doubled_everyone_agrees() {
-    let alone = std::env::var("TIDEMARK_SEED").ok().and_then(|seed| seed.parse().ok());
+fn nothing_is_lost_nothing_is_doubled_everyone_agrees() {
+    let alone = std::env::var("TIDEMARK_SEED")
+        .ok()
+        .and_then(|seed| seed.parse().ok());
     let seeds = alone.map_or(SCHEDULES, |seed: u64| seed..seed + 1);
     for seed in seeds {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
         let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
             runtime.block_on(schedule::run(seed));
         }));
-        assert!(outcome.is_ok(), "the schedule failed; run it again with TIDEMARK_SEED={seed}");
+        assert!(
+            outcome.is_ok(),
+            "the schedule failed; run it again with TIDEMARK_SEED={seed}"
+        );
     }
 }

@@ -36,6 +36,7 @@ pub(crate) async fn run(seed: u64) {
             86..88 if devices.len() < DEVICES_MAX => {
                 let copy = devices[place].copy().await;
                 devices.push(copy);
+                oracle.has_copies = true;
             }
             88..90 if devices.len() < DEVICES_MAX => devices.push(Device::new(&world).await),
             90..93 => world.restart().await,
@@ -111,16 +112,22 @@ async fn agree(world: &World, devices: &[Device]) -> Vec<Value> {
         assert!(pending.is_empty(), "still pending: {pending:?}");
         assert_eq!(device.fingerprint(), devices[0].fingerprint());
     }
-    truth.iter().map(|(_, value)| serde_json::from_str(value).unwrap()).collect()
+    truth
+        .iter()
+        .map(|(_, value)| serde_json::from_str(value).unwrap())
+        .collect()
 }
 
 /// The texts of all stored conflicts.
 async fn conflicts(world: &World) -> String {
     let url = format!("sqlite:{}", world.database().display());
     let mut database = SqliteConnection::connect(&url).await.unwrap();
-    let rows = sqlx::query("select coalesce(truth, '') || coalesce(device, '') as text from conflict")
-        .fetch_all(&mut database)
-        .await
-        .unwrap();
-    rows.iter().map(|row| row.get::<String, _>("text")).collect()
+    let rows =
+        sqlx::query("select coalesce(truth, '') || coalesce(device, '') as text from conflict")
+            .fetch_all(&mut database)
+            .await
+            .unwrap();
+    rows.iter()
+        .map(|row| row.get::<String, _>("text"))
+        .collect()
 }

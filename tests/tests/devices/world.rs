@@ -125,7 +125,9 @@ impl World {
 }
 
 fn caller() -> Caller {
-    Caller { user: "alice".to_owned() }
+    Caller {
+        user: "alice".to_owned(),
+    }
 }
 
 fn database(directory: &tempfile::TempDir) -> PathBuf {
@@ -133,10 +135,23 @@ fn database(directory: &tempfile::TempDir) -> PathBuf {
 }
 
 async fn serve(database: &std::path::Path, clock: JumpingClock) -> Service {
-    let store = Store::connect(&format!("sqlite:{}", database.display())).await.unwrap();
+    let store = Store::connect(&format!("sqlite:{}", database.display()))
+        .await
+        .unwrap();
     // Small bounds, so that a few records already take several batches and pages.
-    let limits = Limits { push_records: 3, pull_records: 4, ..Limits::default() };
-    Service::new(store, Settings { limits, ..Settings::default() }, clock)
+    let limits = Limits {
+        push_records: 3,
+        pull_records: 4,
+        ..Limits::default()
+    };
+    Service::new(
+        store,
+        Settings {
+            limits,
+            ..Settings::default()
+        },
+        clock,
+    )
 }
 
 fn read<T: DeserializeOwned>(body: &str) -> T {
@@ -151,7 +166,11 @@ async fn answer<Q, A: Serialize, F: Future<Output = Result<A, Problem>>>(
         Ok(answer) => (200, serde_json::to_string(&answer)),
         Err(problem) => (problem.status, serde_json::to_string(&problem)),
     };
-    Reply { status, body: body.unwrap(), ..Reply::default() }
+    Reply {
+        status,
+        body: body.unwrap(),
+        ..Reply::default()
+    }
 }
 
 /// One device's way to the server.
