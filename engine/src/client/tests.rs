@@ -1,7 +1,9 @@
 //! The client against pages in memory and a server that the test plays.
 
+mod answers;
 mod chaos;
 mod local;
 mod model;
+mod refusals;
 mod session;
 mod world;

@@ -1,8 +1,10 @@
-//! Documents that must move with the code: the rules with their tests.
+//! Documents that must move with the code: the rules with their tests, the protocol's page with
+//! its types.
 
 use std::collections::BTreeSet;
 
 use regex::Regex;
+use sha2::{Digest, Sha256};
 
 use crate::source::{File, assert_none, files};
 
@@ -10,11 +12,14 @@ use crate::source::{File, assert_none, files};
 fn every_rule_has_a_test_and_every_test_its_rule() {
     let files = files();
     let row = Regex::new(r"(?m)^\|\s*([PTSD]-\d{1,2}[a-z]?)\s*\|").expect("a regex");
-    let name = Regex::new(r"\b([PTSD]-\d{1,2}[a-z]?)\b").expect("a regex");
-    let names = |pattern: &Regex, text: &str| -> BTreeSet<String> {
-        pattern
+    let by_name = Regex::new(r"\b([PTSD])-(\d{1,2}[a-z]?)\b").expect("a regex");
+    let by_function = Regex::new(r"\bfn rule_([ptsd])(\d{1,2}[a-z]?)_").expect("a regex");
+    let names = |text: &str| -> BTreeSet<String> {
+        let named = by_name
             .captures_iter(text)
-            .map(|found| found[1].to_owned())
+            .chain(by_function.captures_iter(text));
+        named
+            .map(|it| format!("{}-{}", it[1].to_uppercase(), &it[2]))
             .collect()
     };
 
@@ -32,7 +37,7 @@ fn every_rule_has_a_test_and_every_test_its_rule() {
     let mut tested = BTreeSet::new();
     let mut found = Vec::new();
     for file in files.iter().filter(|file| file.is_code()) {
-        for id in names(&name, file.tests()) {
+        for id in names(file.tests()) {
             if !rules.contains(&id) {
                 found.push(format!(
                     "{} names {id}, which docs/rules.md does not have",
@@ -70,6 +75,31 @@ fn links_between_documents_lead_somewhere() {
         }
     }
     assert_none(&found, "These links lead nowhere:");
+}
+
+#[test]
+fn the_protocol_page_was_read_when_its_types_changed() {
+    let files = files();
+    let mut hash = Sha256::new();
+    for file in files
+        .iter()
+        .filter(|file| file.path.starts_with("protocol/src/"))
+    {
+        hash.update(file.path.as_bytes());
+        hash.update([0]);
+        hash.update(file.text.as_bytes());
+        hash.update([0]);
+    }
+    let hash = hash
+        .finalize()
+        .iter()
+        .fold(String::new(), |text, byte| format!("{text}{byte:02x}"));
+    let line = format!("<!-- protocol/src sha256: {hash} -->");
+    assert!(
+        text_of(&files, "docs/protocol.md").contains(&line),
+        "protocol/src has changed. Every type in it is a promise: bring docs/protocol.md into \
+         step with it, then put this line there in place of the old one:\n{line}\n"
+    );
 }
 
 fn text_of<'a>(files: &'a [File], path: &str) -> &'a str {

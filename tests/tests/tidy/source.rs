@@ -39,9 +39,8 @@ impl File {
         if self.is_test() {
             return &self.text;
         }
-        self.text
-            .find("#[cfg(test)]")
-            .map_or("", |start| &self.text[start..])
+        let start = self.text.find("#[cfg(test)]");
+        start.map_or("", |start| &self.text[start..])
     }
 
     /// What of it is shipped: all but [`Self::tests`], without comments.
@@ -59,7 +58,10 @@ impl File {
     fn is_test(&self) -> bool {
         let in_folder =
             |folder| self.path.starts_with(folder) || self.path.contains(&format!("/{folder}"));
+        // A file of tests only is switched by the `mod` line above it.
+        let tests_only = || self.text.contains("test]\n") && !self.text.contains("#[cfg(test)]");
         in_folder("tests/")
+            || tests_only()
             || in_folder("conformance/")
             || [
                 "/tests.rs",
