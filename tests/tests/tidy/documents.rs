@@ -78,6 +78,22 @@ fn links_between_documents_lead_somewhere() {
 }
 
 #[test]
+fn decisions_have_numbers_of_their_own() {
+    let files = files();
+    let mut numbers = BTreeSet::new();
+    let mut found = Vec::new();
+    for path in files
+        .iter()
+        .filter_map(|file| file.path.strip_prefix("docs/decisions/"))
+    {
+        if !numbers.insert(path.split('-').next()) {
+            found.push(format!("{path} has a number that another has"));
+        }
+    }
+    assert_none(&found, "Give the later one the next free number:");
+}
+
+#[test]
 fn the_protocol_page_was_read_when_its_types_changed() {
     let files = files();
     let mut hash = Sha256::new();
