@@ -16,8 +16,8 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Self {
-            push_records: 2000,
-            pull_records: 2000,
+            push_records: 4000,
+            pull_records: 4000,
             body_bytes: 8 * 1024 * 1024,
         }
     }

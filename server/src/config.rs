@@ -61,11 +61,11 @@ pub(crate) struct Options {
     #[arg(long, env = "TIDEMARK_SESSION_EXPIRY", value_name = "TIME")]
     #[serde(alias = "session_expiry")]
     session_expiry: Option<Period>,
-    /// The most records in one push batch [default: 2000]
+    /// The most records in one push batch [default: 4000]
     #[arg(long, env = "TIDEMARK_PUSH_RECORDS", value_name = "COUNT")]
     #[serde(alias = "push_records")]
     push_records: Option<u32>,
-    /// The most records in one pull page [default: 2000]
+    /// The most records in one pull page [default: 4000]
     #[arg(long, env = "TIDEMARK_PULL_RECORDS", value_name = "COUNT")]
     #[serde(alias = "pull_records")]
     pull_records: Option<u32>,
