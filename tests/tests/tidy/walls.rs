@@ -22,7 +22,8 @@ const CRATES: [(&str, &[&str]); 5] = [
     ),
 ];
 
-/// Libraries that belong to one crate, and why.
+/// Libraries that belong to one crate of those that are shipped, and why. Tests may look into
+/// what a crate keeps where no API shows it.
 const OWNED: [(&str, &str, &str); 11] = [
     ("axum", "tidemark-server", "HTTP is the server's"),
     ("tower-http", "tidemark-server", "HTTP is the server's"),
@@ -146,7 +147,7 @@ fn crates_depend_one_way() {
                 found.push(format!("{name} must not depend on {dependency}"));
             }
             for (library, owner, why) in OWNED {
-                if dependency == library && name != owner {
+                if dependency == library && name != owner && name != "tidemark-tests" {
                     found.push(format!("{name} must not depend on {library}: {why}"));
                 }
             }
