@@ -16,7 +16,7 @@ use wasm_bindgen::JsValue;
 use crate::{
     api::plain,
     environment::Browser,
-    platform::{spawn, tabs::Tabs},
+    platform::{clock::now_millis, spawn, tabs::Tabs, timer::sleep},
     syncing::Syncing,
 };
 
@@ -26,6 +26,9 @@ const COMMIT: &str = "commit";
 const STATUS: &str = "status";
 /// The same, heard from another tab.
 const STATUS_ELSEWHERE: &str = "status_elsewhere";
+
+/// Commits that follow each other closer than this are told together.
+const QUIET_MILLIS: u64 = 20;
 
 /// The way of events. A clone is the same.
 #[derive(Clone)]
@@ -38,6 +41,10 @@ struct Inner {
     /// A task is on its way to fetch the engine's events.
     is_fetching: Cell<bool>,
     is_refreshing: Cell<bool>,
+    /// When the other tabs were last told of a commit, in milliseconds since 1970.
+    told_at: Cell<i64>,
+    /// A task is on its way to tell them of a later one.
+    will_tell: Cell<bool>,
 }
 
 #[derive(Serialize)]
@@ -61,6 +68,8 @@ impl Events {
             tabs: RefCell::new(None),
             is_fetching: Cell::new(false),
             is_refreshing: Cell::new(false),
+            told_at: Cell::new(0),
+            will_tell: Cell::new(false),
         }))
     }
 
@@ -76,13 +85,31 @@ impl Events {
     }
 
     /// A commit was done here.
+    ///
+    /// Told at once; of many in a row only the first and the last are, since whoever hears looks
+    /// at the newest. (Telling took longer than planning a small write.)
     pub(crate) fn tell_commit(&self) {
-        self.tell(COMMIT, &JsValue::NULL);
+        let now = now_millis();
+        if now.abs_diff(self.0.told_at.get()) >= QUIET_MILLIS {
+            self.0.told_at.set(now);
+            self.tell(COMMIT, &JsValue::NULL);
+        } else if !self.0.will_tell.replace(true) {
+            let this = self.clone();
+            spawn(async move {
+                sleep(u32::try_from(QUIET_MILLIS).unwrap_or(0)).await;
+                this.0.will_tell.set(false);
+                this.0.told_at.set(now_millis());
+                this.tell(COMMIT, &JsValue::NULL);
+            });
+        }
     }
 
     /// Says and hears nothing more.
     pub(crate) fn close(&self, client: &Client<Browser>) {
         client.on_event(Box::new(|| ()));
+        if self.0.will_tell.get() {
+            self.tell(COMMIT, &JsValue::NULL);
+        }
         self.0.tabs.take();
     }
 

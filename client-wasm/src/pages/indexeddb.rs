@@ -2,7 +2,7 @@
 
 use std::{cell::Cell, rc::Rc};
 
-use idb::{Event as _, ObjectStore, Query, Request as _, event::GetStoreRequestEvent};
+use idb::{Event as _, KeyRange, ObjectStore, Query, Request as _, event::GetStoreRequestEvent};
 use js_sys::{Object, Reflect, Uint8Array};
 use tidemark_engine::store::{Commit, Committed, PageId, Pages, PagesError, Revision, RootRecord};
 use wasm_bindgen::{JsCast, JsValue};
@@ -204,13 +204,38 @@ fn issue(running: &Running, roots: &ObjectStore, commit: &Commit) -> Result<(), 
         for (id, bytes) in &commit.pages {
             pages.add(&Uint8Array::from(&**bytes), Some(&key(id)))?;
         }
-        for id in &commit.freed {
-            pages.delete(Query::Key(key(id)))?;
+        for (first, last) in runs(&commit.freed) {
+            pages.delete(between(first, last)?)?;
         }
         roots.put(&root_value(commit), Some(&JsValue::from_str(ROOT_KEY)))?;
         Ok(())
     };
     write().map_err(|error: idb::Error| failure::request(&error))
+}
+
+/// The ids as runs of numbers that follow each other, first and last. Pages that one commit made
+/// are mostly freed together, and a request costs as much as the page it deletes.
+fn runs(ids: &[PageId]) -> Vec<(PageId, PageId)> {
+    let mut numbers: Vec<u128> = ids.iter().map(|id| u128::from_be_bytes(id.0)).collect();
+    numbers.sort_unstable();
+    let mut runs: Vec<(PageId, PageId)> = Vec::new();
+    let mut last = None;
+    for number in numbers {
+        let id = PageId(number.to_be_bytes());
+        match runs.last_mut() {
+            Some(run) if last.is_some_and(|last: u128| number - last <= 1) => run.1 = id,
+            _ => runs.push((id, id)),
+        }
+        last = Some(number);
+    }
+    runs
+}
+
+fn between(first: PageId, last: PageId) -> Result<Query, idb::Error> {
+    if first == last {
+        return Ok(Query::Key(key(&first)));
+    }
+    KeyRange::bound(&key(&first), &key(&last), None, None).map(Query::KeyRange)
 }
 
 fn store(running: &Running, name: &str) -> Result<ObjectStore, Failure> {
