@@ -96,7 +96,7 @@ for (const [module, resolution] of [
   });
 }
 
-// The goal is 130 kB, and the engine's code is not there yet (docs/decisions/0011-what-the-package-costs.md).
+// The goal is 130 kB, and the engine's code is not there yet (docs/decisions/0009-what-the-package-costs.md).
 // Until it is, this holds what was reached: it may only go down.
 test('wasm and JavaScript together do not grow, compressed', async () => {
   await build({ root: app.folder, logLevel: 'warn', configFile: false });
