@@ -288,6 +288,11 @@ mod tests {
         (root.edit, root.sent, root.set_aside) = (300, 299, 1);
         root.attempts = vec![Uuid::from_u128(8)];
         root.datastore = Some("ours".into());
+        root.limits = Limits {
+            push_records: 2000,
+            pull_records: 2000,
+            body_bytes: 8 * 1024 * 1024,
+        };
         root.last_sync = Checkin::from_micros(1_000_001).ok();
         root.freed.add(5, vec![PageId([9; 16])]);
         root.staged = Some(Staged {
