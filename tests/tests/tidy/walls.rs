@@ -107,6 +107,10 @@ const MODULES: [(&str, &[&str], &str); 9] = [
     ("server/src/http", &["store"], "http -> session -> store"),
 ];
 
+/// The tests of devices read the stored conflicts where the server keeps them: no call shows
+/// them yet. It is the one way past the owners.
+const LOOKS_INTO_THE_DATABASE: (&str, &str) = ("tidemark-tests", "sqlx");
+
 /// What the pure crates must not name outside their tests: each is an argument or a port.
 const IMPURE: [&str; 9] = [
     "std::",
@@ -147,7 +151,8 @@ fn crates_depend_one_way() {
                 found.push(format!("{name} must not depend on {dependency}"));
             }
             for (library, owner, why) in OWNED {
-                if dependency == library && name != owner && name != "tidemark-tests" {
+                let is_allowed = name == owner || (name, library) == LOOKS_INTO_THE_DATABASE;
+                if dependency == library && !is_allowed {
                     found.push(format!("{name} must not depend on {library}: {why}"));
                 }
             }
