@@ -2,7 +2,8 @@
 //!
 //! A disk that can read pages by name and change some of them in one step ([`Pages`]) is
 //! all that is asked of IndexedDB, of memory or of a file. On it stand copy-on-write
-//! B+trees ([`Tree`]), any number under one root record. This module knows bytes: what a
+//! B+trees ([`Tree`]), any number under one root record, where the newest changes of each wait
+//! until they are many. This module knows bytes: what a
 //! record, an entity or an index is, is said elsewhere.
 //!
 //! One change, from beginning to end:
@@ -54,8 +55,11 @@ mod freed;
 mod memory;
 mod pack;
 mod page;
+mod page_diff;
+mod paged;
 mod summary;
 mod tree;
+mod walk;
 mod workspace;
 
 #[cfg(any(test, feature = "testing"))]
@@ -68,9 +72,10 @@ pub use edit::{Edit, Edits};
 pub use freed::FreedPages;
 pub use memory::{Fault, MemoryPages};
 pub use page::{Page, Slice};
+pub use paged::{PageSource, Shape, SumOf, TreeError};
 pub use port::{Commit, Committed, PageId, Pages, PagesError, Revision, RootRecord};
 pub use summary::Summary;
-pub use tree::{PageSource, Shape, SumOf, Tree, TreeError};
+pub use tree::Tree;
 pub use workspace::{Changes, Workspace};
 
 #[cfg(test)]

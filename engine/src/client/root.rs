@@ -19,12 +19,22 @@ use crate::fingerprint::DatastoreFingerprint;
 use crate::query::Field;
 use crate::store::{FreedPages, PageId, Shape, Tree};
 
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 /// An attempts list over this many keeps its first and its newest.
 const ATTEMPTS_MAX: usize = 16;
 
 /// The shape of all trees but the confirmed.
-pub(super) static PLAIN: Shape = Shape::LARGE;
+pub(super) static PLAIN: Shape = Shape {
+    buffer_bytes: BUFFER_BYTES,
+    ..Shape::LARGE
+};
+/// How much of each tree's changes waits in the root record. Most commits write just that
+/// record, so more makes all of them larger, and less sends them to the pages more often.
+#[cfg(not(test))]
+const BUFFER_BYTES: usize = 8 * 1024;
+/// So little that a few records go either way.
+#[cfg(test)]
+const BUFFER_BYTES: usize = 800;
 /// The shape of the confirmed tree: its branches carry the fingerprint of what lies below.
 pub(super) static CONFIRMED: Shape = Shape::LARGE.with_sum(contribution);
 
@@ -275,10 +285,23 @@ impl Reader<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::{Edit, Page, PageSource, Workspace};
     use alloc::{format, vec};
+
+    struct NoPages;
+
+    impl PageSource for NoPages {
+        fn page(&self, _: &PageId) -> Option<Page> {
+            None
+        }
+    }
 
     fn root() -> Root {
         let mut root = Root::new(Uuid::from_u128(7));
+        let edits = vec![Edit::put(*b"key", *b"value")].into();
+        Workspace::new(&NoPages, [0; 12])
+            .apply(&mut root.overlay, &edits)
+            .unwrap();
         let fields = vec![Field::Value("list".into()), Field::Updated];
         root.indexes = vec![Index {
             number: 3,
@@ -307,12 +330,14 @@ mod tests {
     }
 
     #[test]
-    fn a_root_comes_back_and_anything_else_is_refused() {
+    fn a_root_comes_back_and_any_other_version_is_refused() {
         let bytes = root().encode();
         assert_eq!(Root::decode(&bytes), Ok(root()));
         assert_eq!(Root::decode(&bytes[..bytes.len() - 1]), Err(Unreadable));
-        let newer = [&[VERSION + 1], &bytes[1..]].concat();
-        assert_eq!(Root::decode(&newer), Err(Unreadable));
+        for version in [VERSION - 1, VERSION + 1] {
+            let other = [&[version], &bytes[1..]].concat();
+            assert_eq!(Root::decode(&other), Err(Unreadable));
+        }
     }
 
     #[test]
@@ -324,10 +349,12 @@ mod tests {
         assert_eq!(hex, GOLDEN);
     }
 
-    const GOLDEN: &str = "010000000000010304746f646f02046c6973740775706461746564ac02ab0201000000000000000000000000\
-         000000070100000000000000000000000000000008046f7572730800000000000f4241d00fd00f8080800401\
-         0500000000000000010909090909090909090909090909090901000000026174000101010101010101010101\
-         010101010101";
+    const GOLDEN: &str = "0200000000000114010100000009000000030c6b65790276616c7565010100000000000000000000\
+         000000000000000000000000000000000000000000000000000000000000000000010304746f646f\
+         02046c6973740775706461746564ac02ab0201000000000000000000000000000000070100000000\
+         000000000000000000000008046f7572730800000000000f4241d00fd00f80808004010500000000\
+         00000001090909090909090909090909090909090100000000000261740001010101010101010101\
+         01010101010101";
 
     #[test]
     fn a_long_list_of_attempts_keeps_its_first_and_its_newest() {

@@ -75,6 +75,7 @@ static TINY: Shape = Shape {
     page_bytes: 256,
     inline_root_bytes: 16,
     inline_value_bytes: 64,
+    buffer_bytes: 200,
     sum_of: None,
 };
 

@@ -5,10 +5,11 @@ use alloc::vec::Vec;
 use core::ops::Bound;
 
 use super::cursor::KeyRange;
-use super::page::{Page, Place, Slice};
+use super::page::{Page, Place};
+use super::paged::{PageSource, PageTree, TreeError, expected_kind, load, missing};
 use super::port::PageId;
 use super::summary::Summary;
-use super::tree::{PageSource, Tree, TreeError, expected_kind, load, missing};
+use super::tree::Tree;
 
 impl Tree {
     /// The count and sum of the entries in each range. Reads two paths a range, no more.
@@ -17,7 +18,21 @@ impl Tree {
     /// [`TreeError`]; of lacking pages one for each end is named at once.
     pub fn summaries(
         &self,
-        source: &impl PageSource,
+        source: &dyn PageSource,
+        ranges: &[KeyRange],
+    ) -> Result<Vec<Summary>, TreeError> {
+        let mut summaries = self.pages.summaries(source, ranges)?;
+        for (summary, range) in summaries.iter_mut().zip(ranges) {
+            self.add_waiting(summary, range);
+        }
+        Ok(summaries)
+    }
+}
+
+impl PageTree {
+    fn summaries(
+        &self,
+        source: &dyn PageSource,
         ranges: &[KeyRange],
     ) -> Result<Vec<Summary>, TreeError> {
         let Some(root) = self.root_page(source)? else {
@@ -49,51 +64,16 @@ impl Tree {
             Err(missing(counting.missing))
         }
     }
-
-    /// The key that has `rank` keys before it.
-    ///
-    /// # Errors
-    /// [`TreeError`] where pages are lacking or damaged.
-    pub fn key_at(&self, source: &impl PageSource, rank: u64) -> Result<Option<Slice>, TreeError> {
-        let Some(mut page) = self.root_page(source)? else {
-            return Ok(None);
-        };
-        let mut rank = rank;
-        for height in (1..self.height).rev() {
-            let counts = (0..page.count()).map(|slot| (slot, page.child_summary(slot).count));
-            let Some(slot) = take_rank(&mut rank, counts) else {
-                return Ok(None);
-            };
-            let id = page.child_id(slot);
-            let child = load(source, id, expected_kind(height))?;
-            page = child.ok_or_else(|| TreeError::Missing(vec![id]))?;
-        }
-        let slot = usize::try_from(rank)
-            .ok()
-            .filter(|slot| *slot < page.count());
-        Ok(slot.map(|slot| page.key_slice(slot)))
-    }
 }
 
-/// Finds the slot under which the rank lies, and leaves the rank within it.
-fn take_rank(rank: &mut u64, counts: impl Iterator<Item = (usize, u64)>) -> Option<usize> {
-    for (slot, count) in counts {
-        if *rank < count {
-            return Some(slot);
-        }
-        *rank -= count;
-    }
-    None
-}
-
-struct Counting<'a, S> {
-    tree: &'a Tree,
-    source: &'a S,
+struct Counting<'a> {
+    tree: &'a PageTree,
+    source: &'a dyn PageSource,
     root: Page,
     missing: Vec<PageId>,
 }
 
-impl<S: PageSource> Counting<'_, S> {
+impl Counting<'_> {
     /// What lies before a bound; `slots_of` says how many slots of its leaf do.
     fn before(
         &mut self,

@@ -5,8 +5,8 @@ use core::cell::RefCell;
 
 use super::cache::Cache;
 use super::page::Page;
+use super::paged::{PageSource, TreeError};
 use super::port::{Commit, Committed, PageId, Pages, PagesError, RootRecord};
-use super::tree::{PageSource, TreeError};
 use super::workspace::{Changes, Workspace};
 
 /// A disk of pages with a cache before it.

@@ -12,9 +12,9 @@ use alloc::vec::Vec;
 
 use super::pack::{Child, Item, Items, Run};
 use super::page::{Page, Place};
+use super::paged::{PageSource, PageTree, Root, Shape, TreeError, expected_kind, load, missing};
 use super::port::PageId;
 use super::summary::Summary;
-use super::tree::{PageSource, Root, Shape, Tree, TreeError, expected_kind, load, missing};
 use crate::sort::sort_by;
 
 /// One change to a tree.
@@ -85,8 +85,8 @@ impl Edits {
 }
 
 /// What a change would write and free.
-pub(super) struct Draft<'w, S> {
-    source: &'w S,
+pub(super) struct Draft<'w> {
+    source: &'w dyn PageSource,
     shape: &'static Shape,
     seed: [u8; 12],
     first_number: usize,
@@ -96,9 +96,9 @@ pub(super) struct Draft<'w, S> {
     missing: Vec<PageId>,
 }
 
-impl<'w, S: PageSource> Draft<'w, S> {
+impl<'w> Draft<'w> {
     pub(super) fn new(
-        source: &'w S,
+        source: &'w dyn PageSource,
         shape: &'static Shape,
         seed: [u8; 12],
         first_number: usize,
@@ -116,7 +116,11 @@ impl<'w, S: PageSource> Draft<'w, S> {
     }
 
     /// The tree after the edits; `None` where they change nothing.
-    pub(super) fn apply(&mut self, tree: &Tree, edits: &Edits) -> Result<Option<Tree>, TreeError> {
+    pub(super) fn apply(
+        &mut self,
+        tree: &PageTree,
+        edits: &Edits,
+    ) -> Result<Option<PageTree>, TreeError> {
         let run = match tree.root_page(self.source)? {
             Some(page) => self.edit(&page, tree.height, Box::default(), edits.as_slice())?,
             None => plant(edits.as_slice()),
@@ -275,17 +279,17 @@ impl<'w, S: PageSource> Draft<'w, S> {
     }
 
     /// Puts roots upon what the old root became until it is one page.
-    fn grow(&mut self, run: Run<'_>, height: usize) -> Tree {
+    fn grow(&mut self, run: Run<'_>, height: usize) -> PageTree {
         let (mut run, mut height) = (run, height);
         loop {
             if run.items.is_empty() {
-                return Tree::new(self.shape);
+                return PageTree::new(self.shape);
             }
             if let Items::Branch(children) = &run.items
                 && let [only] = &children[..]
             {
                 let (root, summary) = (Root::Page(only.id), only.summary);
-                return Tree {
+                return PageTree {
                     shape: self.shape,
                     root,
                     height: height - 1,
@@ -300,7 +304,7 @@ impl<'w, S: PageSource> Draft<'w, S> {
                 } else {
                     Root::Page(self.add_page(page))
                 };
-                return Tree {
+                return PageTree {
                     shape: self.shape,
                     root,
                     height,

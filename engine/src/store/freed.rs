@@ -8,8 +8,8 @@ use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 
 use super::page::put_number;
+use super::paged::{take, take_size};
 use super::port::PageId;
-use super::tree::{take, take_size};
 
 /// Freed pages that are still on the disk, the longest freed first.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

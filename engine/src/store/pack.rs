@@ -6,9 +6,9 @@ use alloc::vec::Vec;
 use core::ops::Range;
 
 use super::page::{CHILD_BYTES, Large, Page, PageBuilder, Place, leaf_entry_bytes, value_page};
+use super::paged::Shape;
 use super::port::PageId;
 use super::summary::Summary;
-use super::tree::Shape;
 
 /// What is to lie in one or more pages side by side.
 pub(super) struct Run<'e> {

@@ -236,6 +236,14 @@ impl PartialEq for Slice {
 
 impl Eq for Slice {}
 
+impl Slice {
+    /// All but the first byte.
+    pub(super) fn without_first(mut self) -> Self {
+        self.from = self.to.min(self.from + 1);
+        self
+    }
+}
+
 impl AsRef<[u8]> for Slice {
     fn as_ref(&self) -> &[u8] {
         self

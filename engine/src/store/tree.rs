@@ -1,187 +1,105 @@
-//! A tree: a small value that names its root page, and the look-ups that start there.
+//! A tree: an ordered map on pages, and its newest changes, which wait in the tree value
+//! itself until they are many.
 //!
-//! A tree is one moment: it never changes, and a change makes another tree that shares
-//! the untouched pages. Look-ups are synchronous over pages at hand ([`PageSource`]); where
-//! one is lacking they say which ([`TreeError::Missing`]), as many as they can name at once.
+//! To change a page is to write all of it and the pages above. A single small change so cost
+//! a hundred times its size; kept in the buffer, it costs itself, and the pages are written
+//! for many at once. Only here, in [`Cursor`](super::Cursor) and in [`Diff`](super::Diff) are
+//! the two told apart.
+//!
+//! The buffer is a tree on one page, which lies in the root record. Under a key it holds one
+//! byte of flags, then the value, if there is one:
+//!
+//! | flags | in the pages | in the tree |
+//! | --- | --- | --- |
+//! | 1 | there | gone |
+//! | 2 | not there | the value |
+//! | 3 | there | the value |
 
 use alloc::vec;
 use alloc::vec::Vec;
+use core::ops::Range;
 
-use super::page::{Page, PageKind, Place, Slice, put_number, take_number};
-use super::port::PageId;
+use super::cursor::KeyRange;
+use super::edit::{Edit, Edits};
+use super::page::{Page, Place, Slice};
+use super::paged::{PageSource, PageTree, Root, Shape, TreeError};
 use super::summary::Summary;
-use crate::fingerprint::DatastoreFingerprint;
-use crate::sort::{order_of, sort_by};
+use crate::sort::order_of;
 
-/// Pages at hand.
-pub trait PageSource {
-    /// The page, if it is at hand.
-    fn page(&self, id: &PageId) -> Option<Page>;
-}
+/// Whether the pages hold the key.
+const HIDES: u8 = 1;
+/// Whether the tree does.
+const HOLDS: u8 = 2;
 
-/// Why a look into a tree has no answer yet.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum TreeError {
-    /// These pages are needed first; nothing was changed.
-    #[error("{} pages are not at hand", .0.len())]
-    Missing(Vec<PageId>),
-    /// The page is not what the tree says it is.
-    #[error("the page {0} is damaged")]
-    Damaged(PageId),
-}
-
-/// What an entry adds to its tree's sum, from its key and value.
-pub type SumOf = fn(&[u8], &[u8]) -> DatastoreFingerprint;
-
-/// How a tree is laid out on pages. A tree can be read and changed under another shape
-/// later, as long as both have a sum, or none.
-#[derive(Clone, Copy, Debug)]
-pub struct Shape {
-    /// How large pages are meant to be.
-    pub page_bytes: usize,
-    /// A root page up to this size lies in the tree value itself, not on the disk: a small
-    /// tree then costs no page, a larger one a page less for each change.
-    pub inline_root_bytes: usize,
-    /// Values beyond this size get a page of their own.
-    pub inline_value_bytes: usize,
-    /// What each entry adds to the tree's sum, if the tree has one.
-    pub sum_of: Option<SumOf>,
-}
-
-impl Shape {
-    /// A tree that is changed much at once and read much: pages of 16 kB.
-    pub const LARGE: Self = Self {
-        page_bytes: 16 * 1024,
-        inline_root_bytes: 2 * 1024,
-        inline_value_bytes: 4 * 1024,
-        sum_of: None,
-    };
-
-    /// A tree that is changed little by little: pages of 4 kB.
-    pub const SMALL: Self = Self {
-        page_bytes: 4 * 1024,
-        inline_root_bytes: 2 * 1024,
-        inline_value_bytes: 1024,
-        sum_of: None,
-    };
-
-    /// The same with a sum.
-    #[must_use]
-    pub const fn with_sum(mut self, sum_of: SumOf) -> Self {
-        self.sum_of = Some(sum_of);
-        self
-    }
-
-    pub(super) fn sum(&self, key: &[u8], value: &[u8]) -> DatastoreFingerprint {
-        self.sum_of
-            .map_or(DatastoreFingerprint::EMPTY, |sum_of| sum_of(key, value))
-    }
-}
+/// A tree that is one page, wherever it is written.
+static BUFFER: Shape = Shape {
+    page_bytes: usize::MAX,
+    inline_root_bytes: usize::MAX,
+    inline_value_bytes: usize::MAX,
+    buffer_bytes: 0,
+    sum_of: None,
+};
 
 /// An ordered map from bytes to bytes, as it was at one moment.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Tree {
-    pub(super) shape: &'static Shape,
-    pub(super) root: Root,
-    /// How many pages lie between the root and an entry, both counted; 1: the root is a leaf.
-    pub(super) height: usize,
-    pub(super) summary: Summary,
-}
-
-/// Where a tree's root page is.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Root {
-    Empty,
-    Inline(Page),
-    Page(PageId),
-}
-
-impl PartialEq for Tree {
-    /// Whether both are the same pages, and so surely hold the same entries.
-    fn eq(&self, other: &Self) -> bool {
-        self.root == other.root
-    }
+    pub(super) pages: PageTree,
+    /// What waits to be written to the pages.
+    pub(super) buffer: PageTree,
 }
 
 impl Tree {
     /// The tree without entries.
     pub const fn new(shape: &'static Shape) -> Self {
         Self {
-            shape,
-            root: Root::Empty,
-            height: 0,
-            summary: Summary::EMPTY,
+            pages: PageTree::new(shape),
+            buffer: PageTree::new(&BUFFER),
         }
     }
 
     /// How many entries it has.
     pub fn len(&self) -> u64 {
-        self.summary.count
+        self.summary().count
     }
 
     /// Whether it has none.
     pub fn is_empty(&self) -> bool {
-        self.summary.count == 0
+        self.len() == 0
     }
 
     /// The count and the sum of all entries.
     pub fn summary(&self) -> Summary {
-        self.summary
+        let mut summary = self.pages.summary;
+        if let Some(leaf) = self.buffer_leaf() {
+            add_buffered(&mut summary, leaf, 0..leaf.count());
+        }
+        summary
     }
 
     /// Writes the tree into a root record.
     pub fn encode(&self, out: &mut Vec<u8>) {
-        match &self.root {
-            Root::Empty => return out.push(0),
-            Root::Inline(page) => {
-                out.push(1);
-                put_number(out, page.bytes().len());
-                out.extend_from_slice(page.bytes());
-            }
-            Root::Page(id) => {
-                out.push(2);
-                out.extend_from_slice(&id.0);
-            }
-        }
-        put_number(out, self.height);
-        out.extend_from_slice(&self.summary.count.to_le_bytes());
-        out.extend_from_slice(&self.summary.sum.0);
+        self.pages.encode(out);
+        self.buffer.encode(out);
     }
 
     /// Takes off `bytes` what [`Tree::encode`] wrote; `None` where that is no tree.
     pub fn decode(shape: &'static Shape, bytes: &mut &[u8]) -> Option<Self> {
-        let root = match take::<1>(bytes)? {
-            [0] => return Some(Self::new(shape)),
-            [1] => {
-                let length = take_size(bytes)?;
-                let (page, rest) = bytes.split_at_checked(length)?;
-                *bytes = rest;
-                Root::Inline(Page::checked(page.into())?)
-            }
-            [2] => Root::Page(PageId(take(bytes)?)),
-            _ => return None,
+        let pages = PageTree::decode(shape, bytes)?;
+        let buffer = PageTree::decode(&BUFFER, bytes)?;
+        let tree = Self { pages, buffer };
+        let is_sound = match (&tree.buffer.root, tree.buffer_leaf()) {
+            (Root::Empty, _) => true,
+            (_, Some(leaf)) => (0..leaf.count()).all(|slot| flags(leaf, slot).is_some()),
+            _ => false,
         };
-        let height = take_size(bytes)?;
-        let count = u64::from_le_bytes(take(bytes)?);
-        let sum = DatastoreFingerprint(take(bytes)?);
-        let tree = Self {
-            shape,
-            root,
-            height,
-            summary: Summary { count, sum },
-        };
-        let fits = match &tree.root {
-            Root::Inline(page) => page.kind() == expected_kind(height),
-            _ => true,
-        };
-        (height > 0 && fits).then_some(tree)
+        is_sound.then_some(tree)
     }
 
     /// The value of a key.
     ///
     /// # Errors
     /// [`TreeError`] where pages are lacking or damaged.
-    pub fn get(&self, source: &impl PageSource, key: &[u8]) -> Result<Option<Slice>, TreeError> {
+    pub fn get(&self, source: &dyn PageSource, key: &[u8]) -> Result<Option<Slice>, TreeError> {
         Ok(self.get_many(source, &[key])?.pop().flatten())
     }
 
@@ -191,147 +109,136 @@ impl Tree {
     /// [`TreeError`]; of lacking pages all of a level are named at once.
     pub fn get_many<K: AsRef<[u8]>>(
         &self,
-        source: &impl PageSource,
+        source: &dyn PageSource,
         keys: &[K],
     ) -> Result<Vec<Option<Slice>>, TreeError> {
-        let is_sorted = keys.is_sorted_by(|one, other| one.as_ref() <= other.as_ref());
-        let order = if is_sorted {
+        let keys: Vec<&[u8]> = keys.iter().map(AsRef::as_ref).collect();
+        self.look_up(source, &keys)
+    }
+
+    fn look_up(
+        &self,
+        source: &dyn PageSource,
+        keys: &[&[u8]],
+    ) -> Result<Vec<Option<Slice>>, TreeError> {
+        let mut places: Vec<usize> = if keys.is_sorted() {
             (0..keys.len()).collect()
         } else {
-            order_of(keys.len(), &|one, other| {
-                keys[one].as_ref().cmp(keys[other].as_ref())
-            })
+            order_of(keys.len(), &|one, other| keys[one].cmp(keys[other]))
         };
-        let mut wanted = Wanted {
-            source,
-            keys,
-            found: vec![None; keys.len()],
-            missing: vec![],
-        };
-        if let Some(root) = self.root_page(source)? {
-            wanted.look(&root, self.height, &order)?;
-        }
-        if wanted.missing.is_empty() {
-            Ok(wanted.found)
-        } else {
-            Err(missing(wanted.missing))
-        }
-    }
-
-    /// The root page; none of an empty tree.
-    pub(super) fn root_page(&self, source: &impl PageSource) -> Result<Option<Page>, TreeError> {
-        match &self.root {
-            Root::Empty => Ok(None),
-            Root::Inline(page) => Ok(Some(page.clone())),
-            Root::Page(id) => match load(source, *id, expected_kind(self.height))? {
-                Some(page) => Ok(Some(page)),
-                None => Err(TreeError::Missing(vec![*id])),
-            },
-        }
-    }
-}
-
-/// One look-up of many keys: what was found, and what is lacking.
-struct Wanted<'a, S, K> {
-    source: &'a S,
-    keys: &'a [K],
-    found: Vec<Option<Slice>>,
-    missing: Vec<PageId>,
-}
-
-impl<S: PageSource, K: AsRef<[u8]>> Wanted<'_, S, K> {
-    /// Looks below a page for the keys at these places, which ascend.
-    fn look(&mut self, page: &Page, height: usize, places: &[usize]) -> Result<(), TreeError> {
-        if height == 1 {
-            return self.look_in_leaf(page, places);
-        }
-        let mut places = places;
-        while let Some(first) = places.first() {
-            let slot = page.child_slot(self.keys[*first].as_ref());
-            let here = if slot + 1 < page.count() {
-                let next = page.key(slot + 1);
-                places.partition_point(|place| self.keys[*place].as_ref() < next)
-            } else {
-                places.len()
-            };
-            let (below, rest) = places.split_at(here);
-            places = rest;
-            let id = page.child_id(slot);
-            match load(self.source, id, expected_kind(height - 1))? {
-                Some(child) => self.look(&child, height - 1, below)?,
-                None => self.missing.push(id),
-            }
-        }
-        Ok(())
-    }
-
-    fn look_in_leaf(&mut self, page: &Page, places: &[usize]) -> Result<(), TreeError> {
-        let mut from = 0;
-        for place in places {
-            let (slot, is_there) = page.find(from, self.keys[*place].as_ref());
-            from = slot;
-            if is_there {
-                match value_at(self.source, page, slot)? {
-                    Ok(value) => self.found[*place] = Some(value),
-                    Err(id) => self.missing.push(id),
+        let mut found = vec![None; keys.len()];
+        if let Some(leaf) = self.buffer_leaf() {
+            places.retain(|place| match leaf.find(0, keys[*place]) {
+                (slot, true) => {
+                    found[*place] = buffered(value(leaf, slot));
+                    false
                 }
+                _ => true,
+            });
+        }
+        self.pages.look_up(source, keys, &places, &mut found)?;
+        Ok(found)
+    }
+
+    /// The one page of the buffer; `None`: nothing waits.
+    pub(super) fn buffer_leaf(&self) -> Option<&Page> {
+        match &self.buffer.root {
+            Root::Inline(leaf) if self.buffer.height == 1 => Some(leaf),
+            _ => None,
+        }
+    }
+
+    /// The keys of which something waits.
+    pub(super) fn buffered_keys(&self) -> impl Iterator<Item = Slice> {
+        let leaf = self.buffer_leaf();
+        leaf.into_iter()
+            .flat_map(|leaf| (0..leaf.count()).map(|slot| leaf.key_slice(slot)))
+    }
+
+    /// Adds to a summary of the pages what waits within a range.
+    pub(super) fn add_waiting(&self, summary: &mut Summary, range: &KeyRange) {
+        if let Some(leaf) = self.buffer_leaf() {
+            add_buffered(summary, leaf, range.first_slot(leaf)..range.end_slot(leaf));
+        }
+    }
+
+    /// Whether the buffer has room for these changes.
+    pub(super) fn has_room(&self, edits: &Edits) -> bool {
+        let shape = self.pages.shape;
+        let waiting = self.buffer_leaf().map_or(0, |leaf| leaf.bytes().len());
+        let bytes = |edit: &Edit| edit.key.len() + edit.value.as_ref().map_or(0, Vec::len);
+        let sizes = edits.as_slice().iter().map(bytes);
+        shape.sum_of.is_none() && waiting + sizes.sum::<usize>() <= shape.buffer_bytes
+    }
+
+    /// Changes of the tree, as changes of its buffer.
+    pub(super) fn as_waiting(
+        &self,
+        source: &dyn PageSource,
+        edits: &Edits,
+    ) -> Result<Edits, TreeError> {
+        let keys: Vec<&[u8]> = edits.as_slice().iter().map(|edit| &edit.key[..]).collect();
+        let present = self.look_up(source, &keys)?;
+        let mut waiting = Vec::with_capacity(keys.len());
+        for (edit, present) in edits.as_slice().iter().zip(present) {
+            if edit.value.as_deref() == present.as_deref() {
+                continue;
             }
+            let known = self.buffer_leaf().and_then(|leaf| {
+                let (slot, is_there) = leaf.find(0, &edit.key);
+                is_there.then(|| flags(leaf, slot)).flatten()
+            });
+            let hides = known.map_or(present.is_some(), |flags| flags & HIDES != 0);
+            let value = match &edit.value {
+                Some(value) => Some([&[HOLDS | u8::from(hides)], &value[..]].concat()),
+                None => hides.then(|| vec![HIDES]),
+            };
+            waiting.push(Edit {
+                key: edit.key.clone(),
+                value,
+            });
         }
-        Ok(())
+        Ok(waiting.into())
+    }
+
+    /// All that waits, and these changes after it.
+    pub(super) fn with_waiting(&self, edits: &Edits) -> Edits {
+        let mut all = Vec::new();
+        if let Some(leaf) = self.buffer_leaf() {
+            all.extend((0..leaf.count()).map(|slot| Edit {
+                key: leaf.key(slot).to_vec(),
+                value: buffered(value(leaf, slot)).map(|value| value.to_vec()),
+            }));
+        }
+        all.extend_from_slice(edits.as_slice());
+        all.into()
     }
 }
 
-/// The value in a slot of a leaf, or the id of the page that is lacking for it.
-pub(super) fn value_at(
-    source: &impl PageSource,
-    leaf: &Page,
-    slot: usize,
-) -> Result<Result<Slice, PageId>, TreeError> {
+/// What an entry of the buffer says the tree holds.
+pub(super) fn buffered(entry: Slice) -> Option<Slice> {
+    (entry[0] & HOLDS != 0).then(|| entry.without_first())
+}
+
+fn value(leaf: &Page, slot: usize) -> Slice {
     match leaf.place(slot) {
-        Place::Inline(range) => Ok(Ok(leaf.slice(range))),
-        Place::Large(large) => {
-            let page = load(source, large.id, PageKind::Value)?;
-            Ok(page.map(|page| page.large_value()).ok_or(large.id))
-        }
+        Place::Inline(range) => leaf.slice(range),
+        Place::Large(_) => leaf.slice(0..0),
     }
 }
 
-/// The page, if it is at hand and of this kind.
-pub(super) fn load(
-    source: &impl PageSource,
-    id: PageId,
-    kind: PageKind,
-) -> Result<Option<Page>, TreeError> {
-    match source.page(&id) {
-        Some(page) if page.kind() == kind => Ok(Some(page)),
-        Some(_) => Err(TreeError::Damaged(id)),
-        None => Ok(None),
+/// The flags of an entry of the buffer; `None` where that is none.
+fn flags(leaf: &Page, slot: usize) -> Option<u8> {
+    value(leaf, slot)
+        .first()
+        .copied()
+        .filter(|flags| (HIDES..=HIDES | HOLDS).contains(flags))
+}
+
+fn add_buffered(summary: &mut Summary, leaf: &Page, slots: Range<usize>) {
+    for slot in slots {
+        let flags = flags(leaf, slot).unwrap_or_default();
+        let (held, holds) = (flags & HIDES != 0, flags & HOLDS != 0);
+        summary.count = summary.count + u64::from(holds) - u64::from(held);
     }
-}
-
-pub(super) fn expected_kind(height: usize) -> PageKind {
-    if height > 1 {
-        PageKind::Branch
-    } else {
-        PageKind::Leaf
-    }
-}
-
-pub(super) fn missing(mut ids: Vec<PageId>) -> TreeError {
-    sort_by(&mut ids, PageId::cmp);
-    ids.dedup();
-    TreeError::Missing(ids)
-}
-
-pub(super) fn take<const N: usize>(bytes: &mut &[u8]) -> Option<[u8; N]> {
-    let (taken, rest) = bytes.split_first_chunk()?;
-    *bytes = rest;
-    Some(*taken)
-}
-
-pub(super) fn take_size(bytes: &mut &[u8]) -> Option<usize> {
-    let mut at = 0;
-    let size = take_number(bytes, &mut at)?;
-    *bytes = bytes.get(at..)?;
-    Some(size)
 }

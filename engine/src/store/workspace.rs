@@ -9,8 +9,9 @@ use alloc::vec::Vec;
 
 use super::edit::{Draft, Edits};
 use super::page::{Page, PageKind, Place};
+use super::paged::{PageSource, PageTree, Root, TreeError, expected_kind, load, missing};
 use super::port::{Commit, PageId, Revision};
-use super::tree::{PageSource, Root, Tree, TreeError, expected_kind, load, missing};
+use super::tree::Tree;
 
 /// Changes on their way to one commit. Make one for each attempt.
 pub struct Workspace<'s> {
@@ -42,7 +43,8 @@ impl<'s> Workspace<'s> {
         }
     }
 
-    /// Changes a tree. False: the edits changed nothing.
+    /// Changes a tree: in its buffer, as long as that has room; else all that waits there and
+    /// the edits go to the pages. False: the edits changed nothing.
     ///
     /// The older tree stays readable where it was not made here.
     ///
@@ -52,6 +54,20 @@ impl<'s> Workspace<'s> {
         if edits.is_empty() {
             return Ok(false);
         }
+        if tree.has_room(edits) {
+            let waiting = tree.as_waiting(&*self, edits)?;
+            return self.apply_to_pages(&mut tree.buffer, &waiting);
+        }
+        if tree.buffer_leaf().is_none() {
+            return self.apply_to_pages(&mut tree.pages, edits);
+        }
+        let edits = tree.with_waiting(edits);
+        self.apply_to_pages(&mut tree.pages, &edits)?;
+        tree.buffer = Tree::new(tree.pages.shape).buffer;
+        Ok(true)
+    }
+
+    fn apply_to_pages(&mut self, tree: &mut PageTree, edits: &Edits) -> Result<bool, TreeError> {
         let mut draft = Draft::new(&*self, tree.shape, self.seed, self.made.len());
         let Some(changed) = draft.apply(tree, edits)? else {
             return Ok(false);
@@ -72,7 +88,7 @@ impl<'s> Workspace<'s> {
     pub fn clear(&mut self, tree: &mut Tree) -> Result<(), TreeError> {
         let pages = tree.page_ids(&*self)?;
         self.free(pages);
-        *tree = Tree::new(tree.shape);
+        *tree = Tree::new(tree.pages.shape);
         Ok(())
     }
 
@@ -146,7 +162,13 @@ impl Tree {
     ///
     /// # Errors
     /// [`TreeError`]; of lacking pages all of a level are named at once.
-    pub fn page_ids(&self, source: &impl PageSource) -> Result<Vec<PageId>, TreeError> {
+    pub fn page_ids(&self, source: &dyn PageSource) -> Result<Vec<PageId>, TreeError> {
+        self.pages.page_ids(source)
+    }
+}
+
+impl PageTree {
+    fn page_ids(&self, source: &dyn PageSource) -> Result<Vec<PageId>, TreeError> {
         let (mut ids, mut lacking) = (Vec::new(), Vec::new());
         if let Root::Page(id) = self.root {
             ids.push(id);

@@ -329,3 +329,57 @@ async fn odd_values_and_large_ones_come_back_equal() {
         assert_eq!(text, expected.as_str());
     }
 }
+
+#[pollster::test]
+async fn rule_d5_a_small_write_is_the_root_record_alone_and_every_look_sees_it() {
+    let tab = Tab::new();
+    let indexes = [("todo", "title")].map(|(entity, field)| DeclaredIndex {
+        entity: entity.to_owned(),
+        fields: [field.to_owned()].into(),
+    });
+    let options = Options {
+        indexes: indexes.into(),
+        ..Options::default()
+    };
+    let client = Client::open(tab.clone(), options.clone()).await.unwrap();
+    let bulk: Vec<String> = (0..300).map(|n| format!(r#"{{"title":{n}}}"#)).collect();
+    let values = format!("[{}]", bulk.join(","));
+    let made = client.does(create("todo", &values)).await;
+    let pages = tab.0.pages.page_ids();
+    assert!(!pages.is_empty());
+
+    let new = client.does(create("todo", r#"[{"title":"new"}]"#)).await;
+    let edited = client
+        .does(update("todo", &made[7].key, r#"{"title":"edited"}"#))
+        .await;
+    client.does(delete("todo", &made[8].key)).await;
+    assert_eq!(
+        tab.0.pages.page_ids(),
+        pages,
+        "no page was written or freed"
+    );
+
+    let elsewhere = Client::open(tab.clone(), options).await.unwrap();
+    for client in [&client, &elsewhere] {
+        assert_eq!(client.get("todo", &new[0].key).await.as_ref(), new.first());
+        assert_eq!(
+            client.get("todo", &made[7].key).await.as_ref(),
+            edited.first()
+        );
+        assert_eq!(client.get("todo", &made[8].key).await, None);
+        for (query, found) in [
+            (r#"{"where":{"title":"new"}}"#, 1),
+            (r#"{"where":{"title":"edited"}}"#, 1),
+            (r#"{"where":{"title":7}}"#, 0),
+            (r#"{"where":{"title":8}}"#, 0),
+            ("", 300),
+        ] {
+            assert_eq!(client.count("todo", query).await.unwrap(), found, "{query}");
+            assert_eq!(
+                client.find("todo", query).await.unwrap().len() as u64,
+                found
+            );
+        }
+        assert_eq!(client.pending().await.unwrap().len(), 300);
+    }
+}
