@@ -7,8 +7,10 @@
 //!              \                                                     \
 //!               what the device changed                               the same, but where both
 //!                \                                                     \  changed a field:
-//!                 pushed ------------------------------------------> merged  the later push wins
+//!                 pushed ------------------------------------------> merged  the policy decides
 //! ```
+
+mod referee;
 
 use alloc::borrow::Cow;
 use alloc::string::String;
@@ -19,6 +21,8 @@ use tidemark_protocol::{Checkin, DeviceId};
 
 use crate::json::{Canonical, CanonicalRef, Patch, changed_fields};
 use crate::version::{Content, History, Stamp, Stamps, Version};
+
+pub use referee::{Referee, Verdict};
 
 /// Fields and their values, in canonical order; a field without one is removed.
 pub type FieldChanges = [(String, Option<Canonical>)];
@@ -43,35 +47,68 @@ pub struct Edit<'a> {
     pub compared: Option<Checkin>,
     /// Up to here the device knew what others did.
     pub known: Option<Checkin>,
+    /// Who decides about what both sides changed.
+    pub referee: Referee,
+    /// A person has decided so: it is never taken for a repeat.
+    pub is_final: bool,
 }
 
-/// What an edit makes of a record.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// What an edit comes to; nothing at all where nothing changes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Merged {
+    /// The record's new value.
+    pub change: Option<ValueChange>,
+    /// What of others' changes the edit overrode.
+    pub won: Option<Contested>,
+    /// What of the edit was not taken because others' changes stay.
+    pub lost: Option<Contested>,
+}
+
+/// The value that an edit makes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ValueChange {
     /// The new value.
     pub value: Canonical,
     /// Who last changed each field of it.
     pub stamps: Stamps,
-    /// What of others' changes the edit overrode.
-    pub overridden: Option<Overridden>,
 }
 
-/// Changes that lost against an edit.
+/// What both sides changed, and one of them lost.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Overridden {
+pub struct Contested {
     /// The fields; empty: the value as a whole.
     pub fields: Vec<String>,
-    /// Who made the newest of the changes.
-    pub device: DeviceId,
+    /// The newest of the truth's changes to them.
+    pub theirs: Stamp,
+    /// A policy has decided for good.
+    pub is_settled: bool,
 }
 
-/// Merges an edit into the record's last live version. `None`: nothing changes.
+impl Contested {
+    fn new(theirs: Stamp) -> Self {
+        let (fields, is_settled) = (Vec::new(), true);
+        Self {
+            fields,
+            theirs,
+            is_settled,
+        }
+    }
+
+    fn add(&mut self, theirs: Stamp, is_settled: bool) {
+        if theirs.checkin > self.theirs.checkin {
+            self.theirs = theirs;
+        }
+        self.is_settled &= is_settled;
+    }
+}
+
+/// Merges an edit into the record's last live version.
 pub fn merge(
     live: (&Version, &Content),
     history: History<'_>,
     edit: Edit<'_>,
     made: Stamp,
-) -> Option<Merged> {
+) -> Merged {
     let (version, content) = live;
     let truth = content.value.borrow();
     let base = history
@@ -118,15 +155,14 @@ fn field_map(value: CanonicalRef<'_>) -> FieldMap<'_> {
 
 impl<'a> Ground<'a> {
     /// A value that is not an object is one field.
-    fn replace(&self) -> Option<Merged> {
+    fn replace(&self) -> Merged {
         let pushed = match self.edit.said {
             Said::Whole(pushed) => Cow::Borrowed(pushed),
             Said::Fields(fields) => Cow::Owned(self.truth.patched(&patch(by_field(fields)))),
         };
-        let stamps = &self.version.stamps;
-        let newest = stamps.newest();
+        let newest = self.version.stamps.newest();
         let is_said_before = || {
-            let own = self.history.by(self.edit.device, self.edit.known).next();
+            let own = self.own_versions().next();
             let content = own.and_then(|version| version.content.as_ref());
             content.is_some_and(|content| content.value == *pushed)
         };
@@ -134,32 +170,45 @@ impl<'a> Ground<'a> {
             || !self.is_changed(newest, || self.base == Some(pushed.borrow()))
             || is_said_before()
         {
-            return None;
+            return Merged::default();
         }
-        let is_overriding = stamps.all().any(|stamp| self.is_unknown(stamp));
-        let overridden = Overridden {
-            fields: Vec::new(),
-            device: newest.device,
-        };
-        Some(Merged {
+        let (mut is_won, mut contested) = (true, None);
+        let stamps = self.version.stamps.all();
+        for theirs in stamps.filter(|stamp| self.is_unknown(*stamp)) {
+            let verdict = self.edit.referee.decide(theirs, self.history);
+            is_won &= verdict.is_won;
+            contested
+                .get_or_insert(Contested::new(theirs))
+                .add(theirs, verdict.is_settled);
+        }
+        if !is_won {
+            return Merged {
+                lost: contested,
+                ..Merged::default()
+            };
+        }
+        let change = ValueChange {
             value: pushed.into_owned(),
             stamps: Stamps::replaced(self.made),
-            overridden: is_overriding.then_some(overridden),
-        })
+        };
+        Merged {
+            change: Some(change),
+            won: contested,
+            lost: None,
+        }
     }
 
     /// Objects are merged field by field.
-    fn merge_fields(&self) -> Option<Merged> {
+    fn merge_fields(&self) -> Merged {
         let changes = self.differing_fields();
+        let mut merged = Merged::default();
         if changes.is_empty() {
-            return None;
+            return merged;
         }
         let base = self.base.map(field_map);
-        let own = OwnWords::new(self.history, self.edit);
+        let own = OwnWords::new(self.own_versions());
         let mut patch = Patch::new();
         let mut stamps = self.version.stamps.clone();
-        let mut fields = Vec::new();
-        let mut newest: Option<Stamp> = None;
         for (field, pushed) in changes {
             let stamp = self.version.stamps.of(&field);
             let is_as_in_base = || {
@@ -169,30 +218,34 @@ impl<'a> Ground<'a> {
             if !self.is_changed(stamp, is_as_in_base) || own.said_last(&field, pushed) {
                 continue;
             }
-            stamps.touch(&field, self.made);
-            if self.is_unknown(stamp) {
-                fields.push(field.clone().into_owned());
-                newest = newest
-                    .filter(|newest| newest.checkin >= stamp.checkin)
-                    .or(Some(stamp));
+            if self.is_unknown(stamp) && !self.contest(&field, stamp, &mut merged) {
+                continue;
             }
+            stamps.touch(&field, self.made);
             match pushed {
                 Some(value) => patch.set(field, value),
                 None => patch.remove(field),
             }
         }
-        if patch.is_empty() {
-            return None;
+        if !patch.is_empty() {
+            let value = self.truth.patched(&patch);
+            merged.change = Some(ValueChange { value, stamps });
         }
-        let overridden = newest.map(|newest| Overridden {
-            fields,
-            device: newest.device,
-        });
-        Some(Merged {
-            value: self.truth.patched(&patch),
-            stamps,
-            overridden,
-        })
+        merged
+    }
+
+    /// Notes a field that both sides changed with whoever loses it; whether the edit wins it.
+    fn contest(&self, field: &str, theirs: Stamp, merged: &mut Merged) -> bool {
+        let Verdict { is_won, is_settled } = self.edit.referee.decide(theirs, self.history);
+        let side = if is_won {
+            &mut merged.won
+        } else {
+            &mut merged.lost
+        };
+        let contested = side.get_or_insert(Contested::new(theirs));
+        contested.add(theirs, is_settled);
+        contested.fields.push(field.into());
+        is_won
     }
 
     /// The fields in which what is said differs from the truth, in canonical order.
@@ -233,6 +286,13 @@ impl<'a> Ground<'a> {
     fn is_unknown(&self, stamp: Stamp) -> bool {
         stamp.is_unknown_to(self.edit.device, self.edit.known)
     }
+
+    /// What the device itself made of the record after its base, newest first.
+    fn own_versions(&self) -> impl Iterator<Item = &'a Version> + use<'a> {
+        let own = self.history.by(self.edit.device, self.edit.known);
+        let count = if self.edit.is_final { 0 } else { usize::MAX };
+        own.take(count)
+    }
 }
 
 /// A set of changes as a patch.
@@ -262,8 +322,7 @@ struct OwnWords<'a> {
 }
 
 impl<'a> OwnWords<'a> {
-    fn new(history: History<'a>, edit: Edit<'_>) -> Self {
-        let own = history.by(edit.device, edit.known);
+    fn new(own: impl Iterator<Item = &'a Version>) -> Self {
         let own = own.filter_map(|version| {
             let content = version.content.as_ref()?;
             Some((version, field_map(content.value.borrow())))

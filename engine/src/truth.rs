@@ -11,6 +11,7 @@
 //! 4. [`Mingle::new`] on the truth's [`Head`]; then, for the claims in slices of any size:
 //!    load a [`View`] (what [`Claim::key`] and [`Claim::from`] ask for), [`Mingle::decide`],
 //!    write the [`Writes`].
+//!    (Where a person settles a conflict: [`Mingle::settle`] instead.)
 //! 5. [`Mingle::close`] gives the [`Closed`] push, or the airbag refuses: roll all back.
 
 mod airbag;
@@ -21,8 +22,10 @@ mod finish;
 mod judge;
 mod mingle;
 mod open;
+mod policies;
 mod push;
 mod record;
+mod settle;
 mod view;
 mod window;
 
@@ -32,9 +35,11 @@ pub use conflict::{Conflict, Side};
 pub use expected::{Compared, Exception, Pulled, acknowledge, expected};
 pub use finish::{FinishView, is_in_sync, last_sync_after};
 pub use judge::{Change, Judged, Name, is_object, judge};
-pub use mingle::{Answer, Closed, Commit, Counts, Head, Mingle, NewVersion, Pusher, Writes};
+pub use mingle::{Answer, Closed, Commit, Counts, Head, Mingle, NewVersion, Pusher, Rules, Writes};
 pub use open::{OpenView, Opened, open, refuse_unsupported};
+pub use policies::Policies;
 pub use push::{LocalKey, Push, Resolved};
+pub use settle::{Choice, SETTLER};
 pub use view::View;
 pub use window::{Cursor, Place, Start, leaves_out_tombstones, show, show_gone};
 

@@ -12,6 +12,7 @@ mod finish;
 mod id;
 mod limits;
 mod open;
+mod policy;
 mod problem;
 mod pull;
 mod push;
@@ -25,6 +26,7 @@ pub use limits::Limits;
 pub use open::{
     ConflictSummary, DeviceDescription, Direction, Mode, OpenAnswer, OpenRequest, Previous,
 };
+pub use policy::{ConflictPolicy, UnknownPolicy};
 pub use problem::{Code, Problem};
 pub use pull::{Ack, PullAnswer, PullRequest};
 pub use push::{PushAnswer, PushOutcome, PushRequest, PushSummary, Rejection};

@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use clap::builder::BoolishValueParser;
 use serde::{Deserialize, Serialize};
-use tidemark_protocol::Limits;
+use tidemark_engine::truth::Policies;
+use tidemark_protocol::{Limits, UnknownPolicy};
 
 /// Every option of `serve`: its flag, its `TIDEMARK_…` variable and its key in the file are the
 /// same word. Absent everywhere means the default that the help names.
@@ -61,6 +62,17 @@ pub(crate) struct Options {
     #[arg(long, env = "TIDEMARK_SESSION_EXPIRY", value_name = "TIME")]
     #[serde(alias = "session_expiry")]
     session_expiry: Option<Period>,
+    /// Who wins a field that two devices changed: POLICY, or ENTITY=POLICY for one kind of
+    /// record, comma-separated; merge, newest, truth, device, device:UUID or store [default:
+    /// merge]
+    #[arg(
+        long,
+        env = "TIDEMARK_CONFLICT_POLICY",
+        value_name = "POLICIES",
+        value_delimiter = ','
+    )]
+    #[serde(alias = "conflict_policy")]
+    conflict_policy: Option<Vec<String>>,
     /// The most records in one push batch [default: 4000]
     #[arg(long, env = "TIDEMARK_PUSH_RECORDS", value_name = "COUNT")]
     #[serde(alias = "push_records")]
@@ -134,6 +146,7 @@ pub(crate) struct Config {
     /// Empty: any origin.
     pub(crate) cors_origins: Vec<String>,
     pub(crate) session_expiry: Duration,
+    pub(crate) policies: Policies,
     pub(crate) limits: Limits,
     pub(crate) request_timeout: Duration,
     pub(crate) shutdown_grace: Duration,
@@ -169,6 +182,10 @@ pub(crate) enum ConfigError {
     DevNotLoopback(SocketAddr),
     #[error("--{0} must be at least {1}")]
     TooSmall(&'static str, u64),
+    #[error("--conflict-policy: {0}")]
+    Policy(UnknownPolicy),
+    #[error("--conflict-policy names {0} twice")]
+    PolicyTwice(String),
     #[error("--cors-origins: {0:?} is no origin: use scheme://host[:port], or * alone for any")]
     Origin(String),
 }
@@ -233,6 +250,7 @@ impl Config {
             demo: dev || options.demo.unwrap_or(false),
             cors_origins: origins(options.cors_origins.unwrap_or_default())?,
             session_expiry: period(options.session_expiry, 600),
+            policies: policies(&options.conflict_policy.unwrap_or_default())?,
             limits: Limits {
                 push_records: at_least(
                     "push-records",
@@ -277,6 +295,27 @@ fn at_least<N: Copy + PartialOrd + Into<u64>>(
         return Err(ConfigError::TooSmall(name, u64::from(least)));
     }
     Ok(value)
+}
+
+/// `POLICY` for all entities, `ENTITY=POLICY` for one; a policy has no `=` in it.
+fn policies(given: &[String]) -> Result<Policies, ConfigError> {
+    let mut policies = Policies::default();
+    for one in given {
+        let (entity, policy) = match one.rsplit_once('=') {
+            Some((entity, policy)) => (Some(entity), policy),
+            None => (None, one.as_str()),
+        };
+        let policy = policy.parse().map_err(ConfigError::Policy)?;
+        let before = match entity {
+            Some(entity) => policies.entities.insert(entity.to_owned(), policy),
+            None => policies.policy.replace(policy),
+        };
+        if before.is_some() {
+            let named = entity.map_or_else(|| "a default".to_owned(), |it| format!("{it:?}"));
+            return Err(ConfigError::PolicyTwice(named));
+        }
+    }
+    Ok(policies)
 }
 
 fn origins(given: Vec<String>) -> Result<Vec<String>, ConfigError> {
@@ -344,6 +383,24 @@ mod tests {
                 ..Options::default()
             };
             assert_eq!(Config::load(options, None).is_ok(), good, "{listen}");
+        }
+    }
+
+    /// P-59: a policy that is none is refused with those that are.
+    #[test]
+    fn policies_are_named_for_all_and_by_entity() {
+        let given = |text: &str| policies(&text.split(',').map(str::to_owned).collect::<Vec<_>>());
+        let set = given("truth,note=newest,a=b=store").unwrap();
+        let texts = ["other", "note", "a=b"].map(|entity| set.of(entity).to_string());
+        assert_eq!(texts, ["truth", "newest", "store"]);
+        for (wrong, told) in [
+            ("latest", "use merge, newest"),
+            ("note=device:me", "device:UUID"),
+            ("merge,truth", "a default twice"),
+            ("note=merge,note=truth", "\"note\" twice"),
+        ] {
+            let error = given(wrong).unwrap_err().to_string();
+            assert!(error.contains(told), "{error}");
         }
     }
 

@@ -59,6 +59,8 @@ pub struct Claim {
     pub(super) created: Option<Timestamp>,
     pub(super) updated: Option<Timestamp>,
     pub(super) base: Base,
+    /// A person has decided so, knowing both sides: no policy is asked, and it is no repeat.
+    pub(super) is_final: bool,
     /// Whole values that a later, different whole value replaced, oldest first.
     pub(super) replaced: Vec<Content>,
     said: Said,
@@ -101,10 +103,29 @@ impl Claim {
             created: judged.created,
             updated: judged.updated,
             base,
+            is_final: false,
             replaced: Vec::new(),
             ends_whole: matches!(judged.change, Change::Whole(_)),
             said: Said::of(judged.change),
             indices: (judged.index, Vec::new()),
+        }
+    }
+
+    /// A person's decision on a record that is named by its key.
+    pub(super) fn settling(key: Key, entity: String, base: Base, change: Change) -> Self {
+        Self {
+            local_id: None,
+            mapping: None,
+            entity: Some(entity),
+            created: None,
+            updated: None,
+            base,
+            is_final: true,
+            replaced: Vec::new(),
+            ends_whole: false,
+            said: Said::of(change),
+            indices: (0, Vec::new()),
+            key,
         }
     }
 

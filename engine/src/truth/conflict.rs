@@ -4,9 +4,10 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use sha2::{Digest, Sha256};
-use tidemark_protocol::{Checkin, DeviceId, Key};
+use tidemark_protocol::{Checkin, DeviceId, Key, Timestamp};
 
 use crate::json::Canonical;
+use crate::merge::FieldChanges;
 use crate::version::ConflictId;
 
 /// One side of a conflict: the whole value, or `None` where that side deleted the record.
@@ -31,8 +32,24 @@ pub struct Conflict {
     pub device: Side,
     /// Who made the truth's side.
     pub truth_device: DeviceId,
+    /// That device's wall clock at its edit, where its version is kept.
+    pub truth_updated: Option<Timestamp>,
     /// Who pushed.
     pub device_uuid: DeviceId,
+    /// That device's wall clock at its edit, where it told.
+    pub device_updated: Option<Timestamp>,
+    /// The policy has settled it: it waits for nobody.
+    pub is_settled: bool,
+}
+
+/// What a push said, as far as it names a conflict.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Pushed<'a> {
+    /// A side as it is kept.
+    Side(&'a Side),
+    /// These fields; the version that they were changed in is not kept, so that they alone are
+    /// the same at each repetition.
+    Fields(&'a FieldChanges),
 }
 
 /// Names a conflict by what lost: the record, who pushed, on which base, and what; where the
@@ -41,7 +58,7 @@ pub(super) fn conflict_id(
     key: &Key,
     device: DeviceId,
     base: Option<Checkin>,
-    pushed: &Side,
+    pushed: Pushed<'_>,
     overridden: Option<Checkin>,
 ) -> ConflictId {
     let mut hash = Sha256::new();
@@ -52,8 +69,16 @@ pub(super) fn conflict_id(
         hash.update(checkin.map_or(i64::MIN, Checkin::micros).to_be_bytes());
     }
     match pushed {
-        Some(value) => hash.update(value.as_str()),
-        None => hash.update("deleted"),
+        Pushed::Side(Some(value)) => hash.update(value.as_str()),
+        Pushed::Side(None) => hash.update("deleted"),
+        Pushed::Fields(fields) => {
+            for (name, value) in fields {
+                hash.update(name);
+                hash.update([0]);
+                hash.update(value.as_ref().map_or("", Canonical::as_str));
+                hash.update([0]);
+            }
+        }
     }
     let mut bytes = [0; 16];
     bytes.copy_from_slice(&hash.finalize()[..16]);

@@ -11,6 +11,7 @@ use tidemark_protocol::{
 use super::airbag::{Airbag, Held};
 use super::claim::Claim;
 use super::conflict::Conflict;
+use super::policies::Policies;
 use super::push::LocalKey;
 use super::record;
 use super::view::View;
@@ -39,6 +40,15 @@ pub struct Pusher {
     pub now: Checkin,
     /// A person has confirmed what the airbag held.
     pub is_confirmed: bool,
+}
+
+/// What was set for the datastore.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Rules {
+    /// When a push that deletes is held.
+    pub airbag: Airbag,
+    /// Who wins what two devices changed.
+    pub policies: Policies,
 }
 
 /// A version to write.
@@ -104,8 +114,10 @@ pub struct Commit {
     pub fingerprint: DatastoreFingerprint,
     /// How many records live after it.
     pub live: u64,
-    /// It stored conflicts: the list of them changed at this checkin.
-    pub has_conflicts: bool,
+    /// How many conflicts it stored that wait for a person.
+    pub conflicts: u64,
+    /// How many it settled that had waited for one.
+    pub settled: u64,
 }
 
 /// A push that is in the truth.
@@ -126,11 +138,14 @@ pub struct Mingle {
     pub(super) made: Stamp,
     pub(super) now: Timestamp,
     is_confirmed: bool,
-    airbag: Airbag,
+    pub(super) rules: Rules,
     fingerprint: DatastoreFingerprint,
     live: u64,
     counts: Counts,
-    conflicts: u64,
+    /// All that were stored, and those of them that no policy has settled.
+    conflicts: (u64, u64),
+    /// A person settles a conflict; so many had waited for it.
+    settled: Option<u64>,
     rejected: Vec<Rejection>,
 }
 
@@ -138,12 +153,7 @@ impl Mingle {
     /// Begins on the truth's head, with its lock held; `rejected` is what was wrong by itself.
     ///
     /// `None` if the datastore's clock has run out: no checkin is later than the year 9999.
-    pub fn new(
-        head: Head,
-        pusher: Pusher,
-        airbag: Airbag,
-        rejected: Vec<Rejection>,
-    ) -> Option<Self> {
+    pub fn new(head: Head, pusher: Pusher, rules: Rules, rejected: Vec<Rejection>) -> Option<Self> {
         let next = Checkin::from_micros(head.checkin.micros() + 1).ok()?;
         Some(Self {
             head,
@@ -154,11 +164,12 @@ impl Mingle {
             },
             now: Timestamp::from(pusher.now),
             is_confirmed: pusher.is_confirmed,
-            airbag,
+            rules,
             fingerprint: head.fingerprint,
             live: head.live,
             counts: Counts::default(),
-            conflicts: 0,
+            conflicts: (0, 0),
+            settled: None,
             rejected,
         })
     }
@@ -194,17 +205,19 @@ impl Mingle {
             changes: updated + merged,
             live: self.head.live,
         };
-        if !self.is_confirmed && self.airbag.holds(held) {
+        if !self.is_confirmed && self.rules.airbag.holds(held) {
             return Err(held);
         }
         self.rejected.sort_by_key(|rejection| rejection.index);
-        let has_conflicts = self.conflicts > 0;
-        let is_changed = has_conflicts || created + updated + deleted + merged > 0;
+        let (conflicts, unsettled) = self.conflicts;
+        let is_listed = conflicts > 0 || self.settled.is_some();
+        let is_changed = is_listed || created + updated + deleted + merged > 0;
         let commit = is_changed.then_some(Commit {
             checkin: self.made.checkin,
             fingerprint: self.fingerprint,
             live: self.live,
-            has_conflicts,
+            conflicts: unsettled,
+            settled: self.settled.unwrap_or_default(),
         });
         let rejected = self.rejected.len() as u64;
         let summary = PushSummary {
@@ -213,11 +226,16 @@ impl Mingle {
             updated: updated + deleted,
             merged,
             unchanged,
-            conflicts: self.conflicts,
+            conflicts,
             rejected: self.rejected,
             max_checkin: commit.map_or(self.head.checkin, |commit| commit.checkin),
         };
         Ok(Closed { commit, summary })
+    }
+
+    /// Counts a conflict that a person settles: that is a commit, whatever becomes of the record.
+    pub(super) fn count_settled(&mut self, conflict: &Conflict) {
+        self.settled = Some(u64::from(!conflict.is_settled));
     }
 
     /// Counts a record that stays as it is.
@@ -233,7 +251,8 @@ impl Mingle {
     /// Takes a conflict in, unless an earlier push of the same has stored it.
     pub(super) fn keep(&mut self, conflict: Conflict, view: &View, writes: &mut Writes) {
         if !view.knows_conflict(conflict.id) {
-            self.conflicts += 1;
+            self.conflicts.0 += 1;
+            self.conflicts.1 += u64::from(!conflict.is_settled);
             writes.conflicts.push(conflict);
         }
     }

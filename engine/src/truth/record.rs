@@ -5,17 +5,17 @@ mod lost;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
-use tidemark_protocol::{Code, DEFAULT_ENTITY, DeviceId, Key, Problem};
+use tidemark_protocol::{Code, ConflictPolicy, DEFAULT_ENTITY, DeviceId, Key, Problem};
 
 use self::lost::Lost;
-use super::claim::{Claim, entity_is_fixed};
+use super::claim::{Base, Claim, entity_is_fixed};
 use super::judge::Change;
 use super::mingle::{Answer, Mingle, Writes};
 use super::push::LocalKey;
 use super::view::View;
 use crate::fingerprint::RecordFingerprint;
 use crate::json::Canonical;
-use crate::merge::{Edit, Merged, Said, by_field, merge, patch};
+use crate::merge::{Edit, Merged, Referee, Said, ValueChange, by_field, merge, patch};
 use crate::version::{ConflictId, Content, History, Stamp, Stamps, Version};
 
 /// Decides on one claim and adds what follows to the writes.
@@ -71,7 +71,8 @@ impl Deciding<'_> {
         match change {
             Change::Deleted => self.delete(newest),
             Change::Whole(ref content) => {
-                if self.view.acked(&self.claim.key) == Some(content.fingerprint) {
+                let acked = self.view.acked(&self.claim.key);
+                if !newest.is_tombstone() && acked == Some(content.fingerprint) {
                     return self.unchanged(newest, None);
                 }
                 self.edit(newest, Said::Whole(&content.value), Some(content));
@@ -102,9 +103,13 @@ impl Deciding<'_> {
             let lost = Lost {
                 fields: Vec::new(),
                 truth: None,
-                truth_device,
+                theirs: Stamp {
+                    checkin: self.mingle.head.checkin,
+                    device: truth_device,
+                },
                 device: Some(value),
                 overridden: None,
+                is_settled: false,
             };
             self.keep(lost, entity)
         });
@@ -184,7 +189,7 @@ impl Deciding<'_> {
         let Some(content) = newest.content.as_ref() else {
             return self.unchanged(newest, None);
         };
-        if own.is_some_and(Version::is_tombstone) {
+        if own.is_some_and(Version::is_tombstone) && !self.claim.is_final {
             return self.unchanged(newest, None);
         }
         let unknown = newest
@@ -195,63 +200,84 @@ impl Deciding<'_> {
             let lost = Lost {
                 fields: Vec::new(),
                 truth: Some(content.value.clone()),
-                truth_device: edit.device,
+                theirs: edit,
                 device: None,
                 overridden: None,
+                is_settled: false,
             };
             let conflict = self.keep(lost, newest.entity.clone());
             return self.unchanged(newest, Some(conflict));
         }
         let made = self.mingle.made;
-        self.supersede(newest, None, Stamps::replaced(made), None, false);
+        self.supersede(newest, None, Stamps::replaced(made), (None, None), false);
     }
 
     fn edit(mut self, newest: &Version, said: Said<'_>, whole: Option<&Content>) {
-        let made = self.mingle.made;
-        let base = self.claim.base;
-        let edit = Edit {
-            said,
-            device: made.device,
-            compared: base.compared,
-            known: base.known,
-        };
         let Some(live) = self.history.last_live() else {
             return self.revive(newest, whole);
         };
-        let Some(merged) = merge(live, self.history, edit, made) else {
-            return self.unchanged(newest, None);
+        if newest.is_tombstone() && self.knows_deletion(newest, live.0) {
+            let value = self.as_the_device_saw(said, live.1);
+            let content = Content::of(&newest.entity, value);
+            let stamps = Stamps::replaced(self.mingle.made);
+            return self.supersede(newest, Some(content), stamps, (None, None), false);
+        }
+        let merged = merge(
+            live,
+            self.history,
+            self.as_edit(newest, said),
+            self.mingle.made,
+        );
+        let Merged { change, won, lost } = merged;
+        let lost = lost.map(|lost| self.keep_contested(lost, said, live.1, None, &newest.entity));
+        let Some(ValueChange { value, stamps }) = change else {
+            return self.unchanged(newest, lost);
         };
-        let Merged {
-            value,
-            stamps,
-            overridden,
-        } = merged;
-        let is_unknown = |stamp: Stamp| stamp.is_unknown_to(made.device, base.known);
+        let (device, known) = (self.mingle.device, self.claim.base.known);
+        let is_unknown = |stamp: Stamp| stamp.is_unknown_to(device, known);
         let lost_deletion = newest.is_tombstone() && is_unknown(newest.made());
-        let (fields, truth, truth_device) = match overridden {
-            _ if lost_deletion => (Some(Vec::new()), None, newest.device),
-            Some(lost) => (Some(lost.fields), Some(live.1.value.clone()), lost.device),
-            None => (None, None, newest.device),
-        };
-        let conflict = fields.map(|fields| {
-            let device = Some(self.as_the_device_saw(said, live.1));
-            self.keep(
-                Lost {
-                    fields,
-                    truth,
-                    truth_device,
-                    device,
-                    overridden: Some(newest.checkin),
-                },
-                newest.entity.clone(),
-            )
-        });
         let is_merged = lost_deletion || live.0.stamps.all().any(is_unknown);
+        let won = if lost_deletion {
+            let device = self.as_the_device_saw(said, live.1);
+            Some(self.keep_deletion(newest, device))
+        } else {
+            let over = Some(newest.checkin);
+            won.map(|won| self.keep_contested(won, said, live.1, over, &newest.entity))
+        };
         let content = match whole {
             Some(whole) if whole.value == value && self.names_entity(newest) => whole.clone(),
             _ => Content::of(&newest.entity, value),
         };
-        self.supersede(newest, Some(content), stamps, conflict, is_merged);
+        self.supersede(newest, Some(content), stamps, (won, lost), is_merged);
+    }
+
+    /// The edit as the merge takes it. The policy is about fields: a deletion that did not know
+    /// of the edit loses against it under any.
+    fn as_edit<'a>(&self, newest: &Version, said: Said<'a>) -> Edit<'a> {
+        let Base { compared, known } = self.claim.base;
+        let made = self.mingle.made;
+        let policy = match newest.content {
+            Some(_) if !self.claim.is_final => self.mingle.rules.policies.of(&newest.entity),
+            _ => ConflictPolicy::Merge,
+        };
+        Edit {
+            said,
+            device: made.device,
+            compared,
+            known,
+            referee: Referee::new(policy, made, self.claim.updated.as_ref()),
+            is_final: self.claim.is_final,
+        }
+    }
+
+    /// Whether the device knew of the deletion when it edited the record: then it puts it back,
+    /// be it with the very value that was deleted. Its own deletion of what it knew it knew of
+    /// too; where a version of its own lies between, the push may be the one that made that
+    /// version, repeated, and repeating brings nothing back.
+    fn knows_deletion(&self, tombstone: &Version, before: &Version) -> bool {
+        let known = self.claim.base.known;
+        let is_own = tombstone.device == self.mingle.device;
+        Some(tombstone.checkin) <= known || is_own && Some(before.checkin) <= known
     }
 
     /// Brings back a record of which nothing but the tombstone is kept.
@@ -267,24 +293,13 @@ impl Deciding<'_> {
         let lost_deletion = newest
             .made()
             .is_unknown_to(made.device, self.claim.base.known);
-        let conflict = lost_deletion.then(|| {
-            let device = Some(whole.value.clone());
-            let truth_device = newest.device;
-            let lost = Lost {
-                fields: Vec::new(),
-                truth: None,
-                truth_device,
-                device,
-                overridden: Some(newest.checkin),
-            };
-            self.keep(lost, newest.entity.clone())
-        });
+        let conflict = lost_deletion.then(|| self.keep_deletion(newest, whole.value.clone()));
         let content = Content::of(&newest.entity, whole.value.clone());
         self.supersede(
             newest,
             Some(content),
             Stamps::replaced(made),
-            conflict,
+            (conflict, None),
             lost_deletion,
         );
     }
@@ -299,22 +314,25 @@ impl Deciding<'_> {
         match said {
             Said::Whole(value) => value.clone(),
             Said::Fields(fields) => {
-                let base = self.history.at(self.claim.base.compared);
-                let content = base
-                    .and_then(|version| version.content.as_ref())
-                    .unwrap_or(live);
+                let content = self.base().unwrap_or(live);
                 content.value.borrow().patched(&patch(by_field(fields)))
             }
         }
     }
 
-    /// Writes the version that follows `newest`.
+    /// What the version held that the device changed, where it is kept.
+    fn base(&self) -> Option<&Content> {
+        let base = self.history.at(self.claim.base.compared);
+        base.and_then(|version| version.content.as_ref())
+    }
+
+    /// Writes the version that follows `newest`, with the conflicts that it won and lost.
     fn supersede(
         mut self,
         newest: &Version,
         content: Option<Content>,
         stamps: Stamps,
-        conflict: Option<ConflictId>,
+        (won, lost): (Option<ConflictId>, Option<ConflictId>),
         is_merged: bool,
     ) {
         let made = self.mingle.made;
@@ -331,12 +349,12 @@ impl Deciding<'_> {
                 .unwrap_or_else(|| self.mingle.now.clone()),
             device: made.device,
             stamps,
-            conflict,
+            conflict: won.or(lost),
         };
         self.map(made);
         self.mingle
             .write(version, Some(newest), is_merged, self.writes);
-        self.answer(conflict, false);
+        self.answer(lost.or(won), false);
     }
 
     fn unchanged(mut self, newest: &Version, conflict: Option<ConflictId>) {

@@ -2,9 +2,11 @@
 
 mod deletions;
 mod open;
+mod policies;
 mod pull;
 mod push;
 mod pushed;
 mod random;
 mod records;
+mod settling;
 mod world;

@@ -92,6 +92,7 @@ fn settings(config: &Config) -> Settings {
     Settings {
         limits: config.limits,
         session_expiry: config.session_expiry,
+        policies: config.policies.clone(),
         ..Settings::default()
     }
 }

@@ -17,6 +17,7 @@ mod settings;
 use std::sync::Arc;
 
 use serde::Serialize;
+use tidemark_engine::truth::Rules;
 use tidemark_protocol::{
     CancelAnswer, CancelRequest, Checkin, Code, DeviceId, FinishAnswer, FinishRequest, OpenAnswer,
     OpenRequest, Problem, PullAnswer, PullRequest, PushAnswer, PushRequest, ServerRecord,
@@ -26,7 +27,7 @@ use tokio::sync::broadcast;
 
 pub use settings::{Clock, Settings, SystemClock};
 
-use crate::store::{Session, Snapshot, Store, StoreError};
+use crate::store::{Datastore, Session, Snapshot, Store, StoreError};
 
 /// Who is asking: the `sub` of a token that was checked.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -226,6 +227,15 @@ impl Service {
         let touched_after = now.micros().saturating_sub(self.expiry_micros());
         let session = snapshot.session(id, &caller.user, touched_after).await?;
         session.ok_or_else(problem::session_gone)
+    }
+
+    /// What was set for a datastore, by its owner or else by the operator.
+    fn rules(&self, datastore: &Datastore) -> Rules {
+        let settings = &self.inner.settings;
+        Rules {
+            airbag: datastore.airbag.unwrap_or(settings.airbag),
+            policies: datastore.policies.over(&settings.policies),
+        }
     }
 
     fn tell(&self, commit: Commit) {

@@ -115,8 +115,8 @@ impl Service {
             now,
             is_confirmed,
         };
-        let airbag = self.inner.settings.airbag;
-        let Some(mut mingle) = Mingle::new(head, pusher, airbag, resolved.rejected) else {
+        let rules = self.rules(&datastore);
+        let Some(mut mingle) = Mingle::new(head, pusher, rules, resolved.rejected) else {
             return Err(Problem::new(
                 Code::Internal,
                 "The datastore's clock has run out.",
@@ -139,12 +139,7 @@ impl Service {
         let closed = mingle.close().map_err(Held::problem)?;
         if let Some(commit) = &closed.commit {
             change
-                .commit_push(
-                    &session.datastore,
-                    session.device,
-                    commit,
-                    closed.summary.conflicts,
-                )
+                .commit_push(&session.datastore, session.device, commit)
                 .await?;
         }
         Ok((closed.summary, closed.commit))

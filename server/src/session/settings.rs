@@ -2,11 +2,11 @@
 
 use std::time::{Duration, SystemTime};
 
-use tidemark_engine::truth::Airbag;
+use tidemark_engine::truth::{Airbag, Policies};
 use tidemark_protocol::Limits;
 
 /// The bounds and thresholds that sessions keep to.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Settings {
     /// What one call may carry.
     pub limits: Limits,
@@ -14,6 +14,8 @@ pub struct Settings {
     pub session_expiry: Duration,
     /// When a push that deletes is held.
     pub airbag: Airbag,
+    /// Who wins what two devices changed, where a datastore has not its own word on it.
+    pub policies: Policies,
 }
 
 impl Default for Settings {
@@ -22,6 +24,7 @@ impl Default for Settings {
             limits: Limits::default(),
             session_expiry: Duration::from_mins(10),
             airbag: Airbag::default(),
+            policies: Policies::default(),
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use tidemark_engine::{
     fingerprint::DatastoreFingerprint,
-    truth::{Answer, Place},
+    truth::{Airbag, Answer, Place, Policies},
     version::Version,
 };
 use tidemark_protocol::{Checkin, ConflictSummary, DeviceId, LocalId, Mode, SessionId};
@@ -22,6 +22,10 @@ pub(crate) struct Datastore {
     pub(crate) live: u64,
     /// The unsettled conflicts.
     pub(crate) conflicts: ConflictSummary,
+    /// Who wins what two devices changed, as far as it was set for this datastore.
+    pub(crate) policies: Policies,
+    /// When a push that deletes is held, if it was set for this datastore.
+    pub(crate) airbag: Option<Airbag>,
 }
 
 /// What is known of a device.

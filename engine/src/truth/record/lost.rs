@@ -3,21 +3,26 @@
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
-use tidemark_protocol::{Checkin, DeviceId};
+use tidemark_protocol::Checkin;
 
 use super::Deciding;
-use crate::truth::conflict::{Conflict, Side, conflict_id};
+use crate::json::Canonical;
+use crate::merge::{Contested, Said};
+use crate::truth::conflict::{Conflict, Pushed, Side, conflict_id};
 use crate::truth::judge::Change;
-use crate::version::{ConflictId, Content};
+use crate::version::{ConflictId, Content, Stamp, Version};
 
 /// What lost against what.
 pub(super) struct Lost {
     pub(super) fields: Vec<String>,
     pub(super) truth: Side,
-    pub(super) truth_device: DeviceId,
+    /// What made the truth's side.
+    pub(super) theirs: Stamp,
     pub(super) device: Side,
     /// The version that lost; `None`: it is the device's side that did.
     pub(super) overridden: Option<Checkin>,
+    /// The policy has decided for good.
+    pub(super) is_settled: bool,
 }
 
 impl Deciding<'_> {
@@ -30,44 +35,102 @@ impl Deciding<'_> {
 
     pub(super) fn keep_replaced_by(&mut self, kept: &Content, entity: &str) {
         let mut by = kept.value.clone();
-        let truth_device = self.mingle.device;
+        let theirs = self.mingle.made;
         for Content { value, .. } in core::mem::take(&mut self.claim.replaced).into_iter().rev() {
             let truth = Some(core::mem::replace(&mut by, value.clone()));
             let lost = Lost {
                 fields: Vec::new(),
                 truth,
-                truth_device,
+                theirs,
                 device: Some(value),
                 overridden: None,
+                is_settled: false,
             };
             self.keep(lost, entity.to_string());
         }
     }
 
+    /// Stores what one side of the fields lost that both had changed.
+    pub(super) fn keep_contested(
+        &mut self,
+        contested: Contested,
+        said: Said<'_>,
+        truth: &Content,
+        overridden: Option<Checkin>,
+        entity: &str,
+    ) -> ConflictId {
+        let lost = Lost {
+            fields: contested.fields,
+            truth: Some(truth.value.clone()),
+            theirs: contested.theirs,
+            device: Some(self.as_the_device_saw(said, truth)),
+            overridden,
+            is_settled: contested.is_settled,
+        };
+        let id = match said {
+            Said::Fields(fields) if self.base().is_none() => {
+                Some(self.name(Pushed::Fields(fields), overridden))
+            }
+            _ => None,
+        };
+        self.keep_as(id, lost, entity.to_string())
+    }
+
+    /// Stores the deletion that an edit overrode without knowing of it.
+    pub(super) fn keep_deletion(&mut self, tombstone: &Version, device: Canonical) -> ConflictId {
+        let lost = Lost {
+            fields: Vec::new(),
+            truth: None,
+            theirs: tombstone.made(),
+            device: Some(device),
+            overridden: Some(tombstone.checkin),
+            is_settled: false,
+        };
+        self.keep(lost, tombstone.entity.clone())
+    }
+
+    fn name(&self, pushed: Pushed<'_>, overridden: Option<Checkin>) -> ConflictId {
+        let base = self.claim.base.compared;
+        conflict_id(
+            &self.claim.key,
+            self.mingle.device,
+            base,
+            pushed,
+            overridden,
+        )
+    }
+
     /// Stores what lost, once however often the push is repeated.
     pub(super) fn keep(&mut self, lost: Lost, entity: String) -> ConflictId {
-        let key = &self.claim.key;
-        let base = self.claim.base.compared;
-        let device_uuid = self.mingle.device;
-        let id = conflict_id(key, device_uuid, base, &lost.device, lost.overridden);
+        self.keep_as(None, lost, entity)
+    }
+
+    fn keep_as(&mut self, id: Option<ConflictId>, lost: Lost, entity: String) -> ConflictId {
+        let id = id.unwrap_or_else(|| self.name(Pushed::Side(&lost.device), lost.overridden));
         let Lost {
             fields,
             truth,
-            truth_device,
+            theirs,
             device,
             overridden: _,
+            is_settled,
         } = lost;
-        let key = key.clone();
+        let made_theirs = self.history.at(Some(theirs.checkin));
+        let made_theirs = made_theirs.filter(|version| version.made() == theirs);
+        let truth_updated = made_theirs.map(|version| version.updated.clone());
         let conflict = Conflict {
             id,
-            key,
+            key: self.claim.key.clone(),
             entity,
             fields,
-            base,
+            base: self.claim.base.compared,
             truth,
             device,
-            truth_device,
-            device_uuid,
+            truth_device: theirs.device,
+            truth_updated,
+            device_uuid: self.mingle.device,
+            device_updated: self.claim.updated.clone(),
+            is_settled,
         };
         self.mingle.keep(conflict, self.view, self.writes);
         id

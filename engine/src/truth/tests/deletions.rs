@@ -7,6 +7,8 @@ use tidemark_protocol::Key;
 
 use super::pushed::{BORN, deletion, fields, new, whole, world_with};
 use super::world::{World, at, device, local};
+use crate::fingerprint::RecordFingerprint;
+use crate::json::Canonical;
 
 /// T-11: delete against edit: the edit survives, whichever came first, and a conflict is stored
 /// once.
@@ -23,7 +25,7 @@ fn t11_the_edit_survives_a_deletion() {
     assert!(
         late.closed
             .commit
-            .is_some_and(|commit| commit.has_conflicts)
+            .is_some_and(|commit| commit.conflicts == 1)
     );
     let again = world.push(device(3), &[deletion(&key, made)]);
     assert_eq!(again.counts(), [0, 0, 0, 1, 0, 0]);
@@ -150,4 +152,45 @@ fn t15_what_was_forgotten_comes_back_deleted() {
     }
     let done = world.push(device(1), &[whole("k", at(11), json!({"a": 1}))]);
     assert_eq!(done.counts(), [1, 0, 0, 0, 0, 0]);
+}
+
+/// T-8: whoever knows of a deletion puts the record back, be it with the very same value; said
+/// again after a later deletion, it brings nothing back.
+#[test]
+fn t8_a_value_put_back_on_purpose_revives_the_record() {
+    let value = json!({"a": 1, "b": 1});
+    // Device 1 deleted it itself, and the answer was lost; the others have seen the deletion.
+    for (by, knows) in [(1, false), (1, true), (2, true), (3, true)] {
+        let (mut world, key, made) = world_with(value.clone());
+        world.push(device(1), &[deletion(&key, made)]);
+        let base = if knows { world.head.checkin } else { made };
+        let push = [whole(&key, base, value.clone())];
+        assert_eq!(world.push(device(by), &push).counts(), [0, 1, 0, 0, 0, 0]);
+        assert_eq!(world.value(&key), Some(value.clone()));
+        assert_eq!(world.push(device(by), &push).counts(), [0, 0, 0, 1, 0, 0]);
+        // A deletion that does not know of it loses.
+        let late = world.push(device(4), &[deletion(&key, made)]);
+        assert_eq!(late.counts(), [0, 0, 0, 1, 1, 0]);
+        // One that does stands, whatever is repeated.
+        for deletes in [4, by] {
+            let seen = world.head.checkin;
+            world.push(device(deletes), &[deletion(&key, seen)]);
+            assert_eq!(world.push(device(by), &push).counts(), [0, 0, 0, 1, 0, 0]);
+            assert_eq!(world.value(&key), None);
+        }
+    }
+}
+
+/// T-8: the value that a device acked in its own form is put back like any other.
+#[test]
+fn t8_an_acked_value_is_put_back_too() {
+    let (mut world, key, made) = world_with(json!({"a": "long"}));
+    world.push(device(1), &[deletion(&key, made)]);
+    let entity = "record";
+    let held = Canonical::parse(r#"{"a":"short"}"#).unwrap();
+    let fingerprint = RecordFingerprint::of(entity, held.borrow());
+    let row = (device(2), Key::parse(&key).unwrap());
+    world.acked.insert(row, fingerprint);
+    let push = [whole(&key, world.head.checkin, json!({"a": "short"}))];
+    assert_eq!(world.push(device(2), &push).counts(), [0, 1, 0, 0, 0, 0]);
 }

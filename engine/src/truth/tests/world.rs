@@ -10,7 +10,8 @@ use tidemark_protocol::{Checkin, DeviceId, Key, LocalId, PushSummary};
 
 use crate::fingerprint::{DatastoreFingerprint, RecordFingerprint};
 use crate::truth::{
-    Airbag, Answer, Closed, Conflict, Head, Held, LocalKey, Mingle, Push, Pusher, View,
+    Answer, Choice, Closed, Commit, Conflict, Head, Held, LocalKey, Mingle, Push, Pusher, Rules,
+    SETTLER, View, Writes,
 };
 use crate::version::{ConflictId, Version};
 
@@ -22,8 +23,13 @@ pub(super) struct World {
     pub(super) versions: BTreeMap<Key, Vec<Version>>,
     pub(super) local_keys: BTreeMap<LocalId, LocalKey>,
     pub(super) conflicts: BTreeMap<ConflictId, Conflict>,
+    /// The commits that stored them.
+    pub(super) stored: BTreeMap<ConflictId, Checkin>,
+    /// How many of them wait for a person, by the count that is kept.
+    pub(super) open: u64,
     pub(super) acked: BTreeMap<(DeviceId, Key), RecordFingerprint>,
     pub(super) slice: usize,
+    pub(super) rules: Rules,
 }
 
 /// What one push came to.
@@ -94,8 +100,11 @@ impl World {
             versions: BTreeMap::new(),
             local_keys: BTreeMap::new(),
             conflicts: BTreeMap::new(),
+            stored: BTreeMap::new(),
+            open: 0,
             acked: BTreeMap::new(),
             slice: usize::MAX,
+            rules: Rules::default(),
         }
     }
 
@@ -141,7 +150,7 @@ impl World {
             is_confirmed,
         };
         let mut mingle =
-            Mingle::new(self.head, pusher, Airbag::default(), resolved.rejected).unwrap();
+            Mingle::new(self.head, pusher, self.rules.clone(), resolved.rejected).unwrap();
         let (mut answers, mut conflicts) = (Vec::new(), Vec::new());
         let mut claims = resolved.claims;
         while !claims.is_empty() {
@@ -149,32 +158,12 @@ impl World {
             let view = next.view(by, &claims);
             let writes = mingle.decide(claims, &view);
             claims = rest;
-            for row in writes.local_keys {
-                assert!(
-                    next.local_keys.insert(row.local_id, row).is_none(),
-                    "a local id twice"
-                );
-            }
-            for new in writes.versions {
-                let kept = next.versions.entry(new.version.key.clone()).or_default();
-                let newest = kept.last().map(|version| version.checkin);
-                assert_eq!(newest, new.supersedes, "one version follows the other");
-                kept.push(new.version);
-            }
-            for conflict in &writes.conflicts {
-                let kept = next.conflicts.insert(conflict.id, conflict.clone());
-                assert!(kept.is_none(), "a conflict twice");
-            }
+            next.write(&writes, mingle.made().checkin);
             answers.extend(writes.answers);
             conflicts.extend(writes.conflicts);
         }
         let closed = mingle.close()?;
-        if let Some(commit) = closed.commit {
-            assert!(commit.checkin > self.head.checkin, "checkins grow");
-            next.head.checkin = commit.checkin;
-            next.head.fingerprint = commit.fingerprint;
-            next.head.live = commit.live;
-        }
+        next.close(&closed);
         *self = next;
         self.check(&closed, records.len());
         Ok(Done {
@@ -182,6 +171,61 @@ impl World {
             answers,
             conflicts,
         })
+    }
+
+    /// A person settles a conflict; what the commit came to.
+    pub(super) fn settle(&mut self, id: ConflictId, choice: Choice) -> Commit {
+        let pusher = Pusher {
+            device: SETTLER,
+            now: at(self.now),
+            is_confirmed: true,
+        };
+        let mut mingle = Mingle::new(self.head, pusher, self.rules.clone(), Vec::new()).unwrap();
+        let conflict = self.conflicts[&id].clone();
+        let mut view = View::new();
+        for version in self.versions.get(&conflict.key).into_iter().flatten() {
+            view.add(version.clone());
+        }
+        let writes = mingle.settle(&conflict, self.stored[&id], choice, &view);
+        assert!(writes.answers.is_empty());
+        self.write(&writes, mingle.made().checkin);
+        self.conflicts.get_mut(&id).unwrap().is_settled = true;
+        let closed = mingle.close().unwrap();
+        self.close(&closed);
+        self.check(&closed, 1);
+        closed.commit.unwrap()
+    }
+
+    fn write(&mut self, writes: &Writes, made: Checkin) {
+        for row in &writes.local_keys {
+            assert!(
+                self.local_keys.insert(row.local_id, row.clone()).is_none(),
+                "a local id twice"
+            );
+        }
+        for new in &writes.versions {
+            let kept = self.versions.entry(new.version.key.clone()).or_default();
+            let newest = kept.last().map(|version| version.checkin);
+            assert_eq!(newest, new.supersedes, "one version follows the other");
+            kept.push(new.version.clone());
+        }
+        for conflict in &writes.conflicts {
+            let kept = self.conflicts.insert(conflict.id, conflict.clone());
+            assert!(kept.is_none(), "a conflict twice");
+            self.stored.insert(conflict.id, made);
+        }
+    }
+
+    fn close(&mut self, closed: &Closed) {
+        if let Some(commit) = closed.commit {
+            assert!(commit.checkin > self.head.checkin, "checkins grow");
+            self.head.checkin = commit.checkin;
+            self.head.fingerprint = commit.fingerprint;
+            self.head.live = commit.live;
+            self.open = self.open + commit.conflicts - commit.settled;
+        }
+        let open = self.conflicts.values().filter(|it| !it.is_settled);
+        assert_eq!(open.count() as u64, self.open);
     }
 
     fn view(&self, by: DeviceId, claims: &[crate::truth::Claim]) -> View {

@@ -1,7 +1,10 @@
 //! Datastores, their commits and their members.
 
 use sqlx::{Row, sqlite::SqliteRow};
-use tidemark_engine::fingerprint::DatastoreFingerprint;
+use tidemark_engine::{
+    fingerprint::DatastoreFingerprint,
+    truth::{Airbag, Policies},
+};
 use tidemark_protocol::{Checkin, ConflictSummary};
 
 use super::{
@@ -102,6 +105,11 @@ impl Change {
 }
 
 fn datastore(row: &SqliteRow) -> Result<Datastore, StoreError> {
+    let policies = decode::read_maybe(row, "policies", |text| {
+        serde_json::from_str::<Policies>(text)
+    })?;
+    let deletes = decode::count_maybe(row, "airbag_deletes")?;
+    let percent = decode::count_maybe(row, "airbag_percent")?;
     Ok(Datastore {
         id: row.try_get("id")?,
         head: decode::checkin(row, "head")?,
@@ -112,5 +120,9 @@ fn datastore(row: &SqliteRow) -> Result<Datastore, StoreError> {
             open: decode::count(row, "conflicts_open")?,
             changed: decode::checkin_maybe(row, "conflicts_changed")?,
         },
+        policies: policies.unwrap_or_default(),
+        airbag: deletes
+            .zip(percent)
+            .map(|(deletes, percent)| Airbag { deletes, percent }),
     })
 }

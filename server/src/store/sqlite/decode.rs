@@ -74,6 +74,13 @@ pub(super) fn count(row: &SqliteRow, name: &'static str) -> Result<u64, StoreErr
     u64::try_from(number).map_err(|_| corrupt(name, "negative"))
 }
 
+/// A number that counts, or null.
+pub(super) fn count_maybe(row: &SqliteRow, name: &'static str) -> Result<Option<u64>, StoreError> {
+    let number: Option<i64> = column(row, name)?;
+    let count = number.map(u64::try_from).transpose();
+    count.map_err(|_| corrupt(name, "negative"))
+}
+
 /// A corrupt column.
 pub(super) fn corrupt(what: &'static str, detail: impl Display) -> StoreError {
     StoreError::Corrupt {

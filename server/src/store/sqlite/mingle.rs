@@ -63,19 +63,19 @@ impl Change {
         datastore: &str,
         device: DeviceId,
         commit: &Commit,
-        conflicts: u64,
     ) -> Result<(), StoreError> {
         sqlx::query(
             "update datastore set head = ?2, fingerprint = ?3, live = ?4, \
-             conflicts_open = conflicts_open + ?5, \
-             conflicts_changed = case when ?6 then ?2 else conflicts_changed end where id = ?1",
+             conflicts_open = conflicts_open + ?5 - ?6, \
+             conflicts_changed = case when ?5 + ?6 > 0 then ?2 else conflicts_changed end \
+             where id = ?1",
         )
         .bind(datastore)
         .bind(commit.checkin.micros())
         .bind(commit.fingerprint.to_string())
         .bind(number(commit.live))
-        .bind(number(conflicts))
-        .bind(commit.has_conflicts)
+        .bind(number(commit.conflicts))
+        .bind(number(commit.settled))
         .execute(&mut *self.tx)
         .await?;
         sqlx::query(
@@ -198,6 +198,9 @@ impl Change {
                 conflict.device.as_ref().map(Canonical::as_str),
                 conflict.truth_device,
                 conflict.device_uuid,
+                &conflict.truth_updated,
+                &conflict.device_updated,
+                u8::from(conflict.is_settled),
             )
         });
         let Some(rows) = batch(rows)? else {
@@ -205,9 +208,10 @@ impl Change {
         };
         sqlx::query(
             "insert into conflict (datastore, id, key, checkin, entity, fields, base, truth, \
-             device, truth_device, device_uuid) \
+             device, truth_device, device_uuid, truth_updated, device_updated, settled) \
              select ?1, value ->> 0, value ->> 1, ?3, value ->> 2, value ->> 3, value ->> 4, \
-             value ->> 5, value ->> 6, value ->> 7, value ->> 8 from json_each(?2)",
+             value ->> 5, value ->> 6, value ->> 7, value ->> 8, value ->> 9, value ->> 10, \
+             case when value ->> 11 then ?3 end from json_each(?2)",
         )
         .bind(datastore)
         .bind(rows)
