@@ -16,6 +16,7 @@
 
 mod airbag;
 mod claim;
+mod compaction;
 mod conflict;
 mod expected;
 mod finish;
@@ -31,6 +32,7 @@ mod window;
 
 pub use airbag::{Airbag, Held};
 pub use claim::{Base, Claim};
+pub use compaction::{Bounds, Holder, Reader, Retention, Superseded};
 pub use conflict::{Conflict, Side};
 pub use expected::{Compared, Exception, Pulled, acknowledge, expected};
 pub use finish::{FinishView, is_in_sync, last_sync_after};

@@ -1,6 +1,8 @@
 //! What an operator can set, and where from: command line, environment, TOML file, defaults, in
 //! this order. Nothing else in the server reads the environment.
 
+mod upkeep;
+
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
@@ -10,6 +12,8 @@ use clap::builder::BoolishValueParser;
 use serde::{Deserialize, Serialize};
 use tidemark_engine::truth::Policies;
 use tidemark_protocol::{Limits, UnknownPolicy};
+
+pub(crate) use upkeep::{Upkeep, UpkeepOptions};
 
 /// Every option of `serve`: its flag, its `TIDEMARK_…` variable and its key in the file are the
 /// same word. Absent everywhere means the default that the help names.
@@ -73,6 +77,19 @@ pub(crate) struct Options {
     )]
     #[serde(alias = "conflict_policy")]
     conflict_policy: Option<Vec<String>>,
+    /// How long what was superseded can be shown again [default: 30d]
+    #[arg(long, env = "TIDEMARK_KEEP_HISTORY", value_name = "TIME")]
+    #[serde(alias = "keep_history")]
+    keep_history: Option<Period>,
+    /// How long a deletion is remembered; a device that stays away for longer must be repaired
+    /// [default: 90d]
+    #[arg(long, env = "TIDEMARK_KEEP_TOMBSTONES", value_name = "TIME")]
+    #[serde(alias = "keep_tombstones")]
+    keep_tombstones: Option<Period>,
+    /// How often what nothing needs any more is dropped; 0s means never [default: 1h]
+    #[arg(long, env = "TIDEMARK_COMPACT_EVERY", value_name = "TIME")]
+    #[serde(alias = "compact_every")]
+    compact_every: Option<Period>,
     /// The most records in one push batch [default: 4000]
     #[arg(long, env = "TIDEMARK_PUSH_RECORDS", value_name = "COUNT")]
     #[serde(alias = "push_records")]
@@ -138,14 +155,15 @@ pub(crate) struct Authority {
 pub(crate) struct Config {
     /// Resolved; binding takes the first that works.
     pub(crate) listen: Vec<SocketAddr>,
-    pub(crate) database: String,
+    pub(crate) upkeep: Upkeep,
+    /// Zero: never.
+    pub(crate) compact_every: Duration,
     pub(crate) authority: Authority,
     pub(crate) jwks_refresh: Duration,
     pub(crate) dev: bool,
     pub(crate) demo: bool,
     /// Empty: any origin.
     pub(crate) cors_origins: Vec<String>,
-    pub(crate) session_expiry: Duration,
     pub(crate) policies: Policies,
     pub(crate) limits: Limits,
     pub(crate) request_timeout: Duration,
@@ -220,6 +238,7 @@ impl Config {
             None => options,
         };
         let dev = options.dev.unwrap_or(false);
+        let upkeep = Upkeep::of(&options);
         let authority = Authority {
             secret: options.jwt_secret,
             jwks: options.jwks,
@@ -235,21 +254,17 @@ impl Config {
         {
             return Err(ConfigError::DevNotLoopback(*open));
         }
-        let period = |given: Option<Period>, seconds| {
-            given.map_or(Duration::from_secs(seconds), |period| period.0)
-        };
         let defaults = Limits::default();
         Ok(Self {
             listen,
-            database: options
-                .database
-                .unwrap_or_else(|| "sqlite:tidemark.db".to_owned()),
+            upkeep,
+            compact_every: period(options.compact_every, Duration::from_hours(1)),
             authority,
-            jwks_refresh: period(options.jwks_refresh, 600).max(Duration::from_secs(1)),
+            jwks_refresh: period(options.jwks_refresh, Duration::from_mins(10))
+                .max(Duration::from_secs(1)),
             dev,
             demo: dev || options.demo.unwrap_or(false),
             cors_origins: origins(options.cors_origins.unwrap_or_default())?,
-            session_expiry: period(options.session_expiry, 600),
             policies: policies(&options.conflict_policy.unwrap_or_default())?,
             limits: Limits {
                 push_records: at_least(
@@ -266,11 +281,15 @@ impl Config {
                 )?,
                 body_bytes: at_least("body-bytes", options.body_bytes, defaults.body_bytes, 1024)?,
             },
-            request_timeout: period(options.request_timeout, 60),
-            shutdown_grace: period(options.shutdown_grace, 20),
+            request_timeout: period(options.request_timeout, Duration::from_mins(1)),
+            shutdown_grace: period(options.shutdown_grace, Duration::from_secs(20)),
             log: options.log.unwrap_or_else(|| "info".to_owned()),
         })
     }
+}
+
+fn period(given: Option<Period>, default: Duration) -> Duration {
+    given.map_or(default, |period| period.0)
 }
 
 fn resolve(listen: &str) -> Result<Vec<SocketAddr>, ConfigError> {
@@ -353,7 +372,7 @@ mod tests {
         };
         let config = Config::load(options, Some(file.path())).unwrap();
         assert_eq!(config.listen[0].port(), 2);
-        assert_eq!(config.session_expiry, Duration::from_mins(5));
+        assert_eq!(config.upkeep.session_expiry, Duration::from_mins(5));
         assert_eq!(config.limits.body_bytes, 2048);
     }
 

@@ -12,8 +12,12 @@ pub struct OpenView {
     pub head: Checkin,
     /// The attempt of the last open that got a session; `None`: the device is new.
     pub attempt: Option<Uuid>,
+    /// When the device last opened or finished, by the datastore's clock; `None`: it is new.
+    pub seen: Option<Checkin>,
     /// This truth issued the claimed `last_sync`, or none was claimed.
     pub is_issued: bool,
+    /// Tombstones up to here have been dropped.
+    pub forgotten: Option<Checkin>,
     /// What is expected of the device at the head.
     pub expected_at_head: DatastoreFingerprint,
     /// What is expected of it at its `last_sync` (of none: at the beginning, when the truth was
@@ -65,7 +69,8 @@ pub fn refuse_unsupported(request: &OpenRequest) -> Result<(), Problem> {
 ///
 /// # Errors
 /// `malformed` (the fingerprint), `session_gone`, `stale_device`, or `not_supported` where the
-/// truth was restored from an older backup.
+/// truth was restored from an older backup, or the device was away for so long that only a
+/// repair brings both together.
 pub fn open(request: &OpenRequest, view: &OpenView) -> Result<Opened, Problem> {
     let fingerprint = read_fingerprint(request.fingerprint.as_deref())?;
     if view.is_issued {
@@ -84,6 +89,11 @@ pub fn open(request: &OpenRequest, view: &OpenView) -> Result<Opened, Problem> {
                       all it has; restore a newer backup";
         return Err(Problem::new(Code::NotSupported, detail));
     }
+    if needs_repair(request, view, fingerprint) {
+        let detail = "this device was away for longer than deletions are remembered here: it must \
+                      be repaired, which this server cannot do yet. The device keeps all it has";
+        return Err(Problem::new(Code::NotSupported, detail));
+    }
     let is_suspect = fingerprint.is_some() && fingerprint != view.expected_at_last_sync;
     Ok(Opened::Session {
         last_sync: request.last_sync,
@@ -91,6 +101,24 @@ pub fn open(request: &OpenRequest, view: &OpenView) -> Result<Opened, Problem> {
         is_suspect,
         leaves_out_tombstones: super::window::leaves_out_tombstones(request.last_sync, fingerprint),
     })
+}
+
+/// Whether a window does not tell the device all: a deletion that it has not seen was
+/// forgotten, or the fingerprint that it would be held to. A first pull that was interrupted
+/// holds what the truth had when the device was last seen; a device that tells no fingerprint
+/// is taken at its word that it holds nothing.
+fn needs_repair(
+    request: &OpenRequest,
+    view: &OpenView,
+    fingerprint: Option<DatastoreFingerprint>,
+) -> bool {
+    let knows_up_to = match (request.last_sync, fingerprint) {
+        (Some(last_sync), _) => Some(last_sync),
+        (None, Some(DatastoreFingerprint::EMPTY)) => view.forgotten,
+        (None, Some(_)) => view.seen,
+        (None, None) => view.seen.or(view.forgotten),
+    };
+    knows_up_to < view.forgotten || view.expected_at_last_sync.is_none()
 }
 
 /// Reads a datastore fingerprint as a device sends it.

@@ -1,5 +1,6 @@
 //! The rules of the truth, each named by a test, against a world that keeps rows in memory.
 
+mod compaction;
 mod deletions;
 mod open;
 mod policies;

@@ -1,8 +1,10 @@
 //! The command line: one verb a file. What goes wrong is said on stderr in one sentence that
 //! tells what to do, and the exit code is 1; clap's own refusals exit with 2.
 
+mod compact;
 mod serve;
 mod token;
+mod upkeep;
 
 use std::error::Error;
 use std::process::ExitCode;
@@ -21,6 +23,8 @@ struct Arguments {
 enum Verb {
     /// Serve the sync API.
     Serve(Box<serve::Arguments>),
+    /// Drop what nothing needs any more; a server may run on the same database.
+    Compact(compact::Arguments),
     /// Print a token for a user, signed with a shared secret (HS256).
     Token(token::Arguments),
 }
@@ -29,6 +33,7 @@ enum Verb {
 pub fn run() -> ExitCode {
     let done = match Arguments::parse().verb {
         Verb::Serve(arguments) => serve::run(*arguments),
+        Verb::Compact(arguments) => compact::run(arguments),
         Verb::Token(arguments) => token::run(&arguments),
     };
     match done {

@@ -9,6 +9,7 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
+use super::upkeep;
 use crate::auth::{DevIssuer, Verifier};
 use crate::config::{Config, Options};
 use crate::http::Server;
@@ -53,13 +54,13 @@ async fn serve(config: Config) -> Result<(), Box<dyn Error>> {
         .map_err(|error| format!("cannot listen on {:?}: {error}", config.listen))?;
     let address = listener.local_addr()?;
     let dev = if config.dev {
-        Some(DevIssuer::new(&config.database)?)
+        Some(DevIssuer::new(&config.upkeep.database)?)
     } else {
         None
     };
     let verifier = Verifier::new(&config.authority, dev.as_ref()).await?;
     let service = Service::new(
-        Store::connect(&config.database).await?,
+        Store::connect(&config.upkeep.database).await?,
         settings(&config),
         SystemClock,
     );
@@ -67,6 +68,7 @@ async fn serve(config: Config) -> Result<(), Box<dyn Error>> {
     let server = Server::new(listener, &config, service.clone(), verifier.clone(), dev);
     tokio::spawn(verifier.keep_fresh(config.jwks_refresh));
     tokio::spawn(sweep(service.clone()));
+    let compaction = tokio::spawn(upkeep::now_and_then(service.clone(), config.compact_every));
     println!("listening on http://{address}");
     io::stdout().flush()?;
     server
@@ -78,6 +80,8 @@ async fn serve(config: Config) -> Result<(), Box<dyn Error>> {
             tracing::info!("stopping: no new connections, finishing what runs");
         })
         .await;
+    // What it did not come to, the next pass does.
+    compaction.abort();
     if tokio::time::timeout(config.shutdown_grace, service.close())
         .await
         .is_err()
@@ -91,7 +95,8 @@ async fn serve(config: Config) -> Result<(), Box<dyn Error>> {
 fn settings(config: &Config) -> Settings {
     Settings {
         limits: config.limits,
-        session_expiry: config.session_expiry,
+        session_expiry: config.upkeep.session_expiry,
+        retention: config.upkeep.retention,
         policies: config.policies.clone(),
         ..Settings::default()
     }

@@ -5,6 +5,7 @@
 //! No HTTP and no SQL in here, and no rule of merging: the store loads and writes, the engine
 //! decides.
 
+mod compaction;
 mod finish;
 mod open;
 mod problem;
@@ -25,9 +26,10 @@ use tidemark_protocol::{
 };
 use tokio::sync::broadcast;
 
-pub use settings::{Clock, Settings, SystemClock};
+pub use compaction::{Compaction, Dropped, ROWS_MAX};
+pub use settings::{Clock, Retention, Settings, SystemClock};
 
-use crate::store::{Datastore, Session, Snapshot, Store, StoreError};
+use crate::store::{Datastore, Session, Snapshot, Store};
 
 /// Who is asking: the `sub` of a token that was checked.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -180,22 +182,6 @@ impl Service {
     /// Every commit from now on. A listener that lags loses the oldest.
     pub fn commits(&self) -> broadcast::Receiver<Commit> {
         self.inner.commits.subscribe()
-    }
-
-    /// Ends the sessions that expired; how many.
-    ///
-    /// # Errors
-    /// The store's.
-    pub async fn sweep(&self) -> Result<u64, StoreError> {
-        let touched_after = self
-            .inner
-            .clock
-            .now_micros()
-            .saturating_sub(self.expiry_micros());
-        let mut change = self.inner.store.change().await?;
-        let ended = change.expire_sessions(touched_after).await?;
-        change.commit().await?;
-        Ok(ended)
     }
 
     /// Waits for what runs and closes the store; calls after it fail with `busy`.

@@ -153,10 +153,13 @@ async fn open_view(
         None => None,
     };
     let head = Some(datastore.head);
+    let seen = known.as_ref().map(|known| known.seen);
     Ok(OpenView {
         head: datastore.head,
         attempt: known.and_then(|known| known.attempt),
+        seen: seen.and_then(|seen| Checkin::from_micros(seen).ok()),
         is_issued: claimed.is_some(),
+        forgotten: datastore.forgotten,
         expected_at_head: expected(snapshot, datastore, device, head, datastore.fingerprint)
             .await?,
         expected_at_last_sync,

@@ -1,7 +1,7 @@
 //! The read-only view of the truth, outside of any session.
 
 use tidemark_engine::truth::show;
-use tidemark_protocol::{Checkin, Problem};
+use tidemark_protocol::{Checkin, Code, Problem};
 
 use super::{
     Caller, RecordsPage, RecordsQuery, Service,
@@ -29,6 +29,9 @@ impl Service {
             Some(cursor) => read_cursor(cursor, datastore.head)?,
             None => (query.at.unwrap_or(datastore.head), ""),
         };
+        if Some(at) < datastore.history_from {
+            return Err(forgotten(at));
+        }
         let part = RecordsPart {
             datastore: &datastore.id,
             at: at.min(datastore.head),
@@ -51,6 +54,14 @@ impl Service {
             remaining,
         })
     }
+}
+
+/// A moment of which some is gone is not shown in part.
+fn forgotten(at: Checkin) -> Problem {
+    Problem::new(
+        Code::NotFound,
+        format!("The truth as of {at} is no longer kept: ask for a later moment."),
+    )
 }
 
 /// A cursor is the moment that the pages show, and the last key of the page before.

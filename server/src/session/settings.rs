@@ -2,6 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
+pub use tidemark_engine::truth::Retention;
 use tidemark_engine::truth::{Airbag, Policies};
 use tidemark_protocol::Limits;
 
@@ -16,6 +17,8 @@ pub struct Settings {
     pub airbag: Airbag,
     /// Who wins what two devices changed, where a datastore has not its own word on it.
     pub policies: Policies,
+    /// How long what the truth no longer needs is kept all the same.
+    pub retention: Retention,
 }
 
 impl Default for Settings {
@@ -25,6 +28,7 @@ impl Default for Settings {
             session_expiry: Duration::from_mins(10),
             airbag: Airbag::default(),
             policies: Policies::default(),
+            retention: Retention::default(),
         }
     }
 }

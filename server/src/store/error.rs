@@ -6,6 +6,9 @@ pub enum StoreError {
     /// The database URL names no back-end that is built in.
     #[error("cannot open the database {0:?}: use sqlite:PATH or sqlite::memory:")]
     Scheme(String),
+    /// There is no such database.
+    #[error("there is no database {0:?}: name the one that the server has with --database")]
+    Missing(String),
     /// The database could not be opened.
     #[error("cannot open the database {path:?}: {source}")]
     Open {

@@ -6,7 +6,7 @@ mod sqlite;
 
 pub use error::StoreError;
 pub(crate) use rows::{Datastore, Device, Session, Shown};
-pub(crate) use sqlite::{Change, RecordsPart, Snapshot, WindowPart};
+pub(crate) use sqlite::{Change, Expired, OldPlace, RecordsPart, Snapshot, WindowPart};
 
 /// An open database. Clones share it.
 #[derive(Clone)]
@@ -24,10 +24,21 @@ impl Store {
         let Some(path) = url.strip_prefix("sqlite:") else {
             return Err(StoreError::Scheme(url.to_owned()));
         };
-        let path = path.strip_prefix("//").unwrap_or(path);
         Ok(Self {
-            backend: sqlite::Sqlite::connect(path).await?,
+            backend: sqlite::Sqlite::connect(file(path)).await?,
         })
+    }
+
+    /// The same, of a database that is there already.
+    ///
+    /// # Errors
+    /// There is none, besides those of [`Self::connect`].
+    pub async fn existing(url: &str) -> Result<Self, StoreError> {
+        let path = url.strip_prefix("sqlite:").map(file);
+        if let Some(path) = path.filter(|path| !std::path::Path::new(path).exists()) {
+            return Err(StoreError::Missing(path.to_owned()));
+        }
+        Self::connect(url).await
     }
 
     /// One moment of the database, for reading.
@@ -52,4 +63,9 @@ impl Store {
     pub async fn close(&self) {
         self.backend.close().await;
     }
+}
+
+/// The path in a URL of SQLite, with or without slashes before it.
+fn file(path: &str) -> &str {
+    path.strip_prefix("//").unwrap_or(path)
 }

@@ -16,6 +16,11 @@ pub(crate) struct Datastore {
     pub(crate) head: Checkin,
     /// Tombstones up to here have been dropped.
     pub(crate) forgotten: Option<Checkin>,
+    /// From here on the truth is whole at every moment, values and all; `None`: from the
+    /// beginning.
+    pub(crate) history_from: Option<Checkin>,
+    /// From here on commits have their fingerprints; `None`: from the beginning.
+    pub(crate) fingerprints_from: Option<Checkin>,
     /// The fingerprint of the whole truth at the head.
     pub(crate) fingerprint: DatastoreFingerprint,
     /// How many records live at the head.
@@ -39,6 +44,8 @@ pub(crate) struct Device {
     pub(crate) attempt: Option<uuid::Uuid>,
     /// How many commits it has made.
     pub(crate) tick: u64,
+    /// When it last opened or finished, in microseconds since 1970.
+    pub(crate) seen: i64,
 }
 
 /// An open session.

@@ -2,11 +2,13 @@
 //! back-end is held to all of them.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on stops")]
 
+mod compaction;
 mod pull;
 mod push;
 mod sessions;
 mod support;
 mod together;
+mod upkeep;
 
 /// Runs each rule on a world of its own.
 macro_rules! held_to {
@@ -62,5 +64,20 @@ mod sqlite {
             a_superseded_push_is_all_or_nothing
             a_crash_image_opens_between_two_commits
             a_dropped_call_leaves_nothing_or_all;
+        compaction:
+            values_go_when_nobody_needs_them
+            a_late_device_merges_with_the_base_it_had
+            a_repeat_is_known_long_after
+            what_proves_old_moments_goes_last
+            a_base_that_is_gone_is_not_mistaken_for_an_older_one
+            zombies_stay_dead
+            tombstones_wait_for_an_open_pull
+            moments_that_are_not_whole_are_not_shown;
+        upkeep:
+            a_device_from_before_forgotten_is_told
+            an_expired_session_goes_in_parts
+            compaction_runs_while_devices_sync
+            compaction_may_stop_anywhere
+            retention_keeps_what_nobody_needs;
     }
 }

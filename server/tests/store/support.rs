@@ -7,10 +7,12 @@ use std::{
         Arc,
         atomic::{AtomicI64, Ordering},
     },
+    time::Duration,
 };
 
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
+use sqlx::{Connection, Row, sqlite::SqliteConnection};
 use tempfile::TempDir;
 use tidemark_engine::{
     fingerprint::{DatastoreFingerprint, RecordFingerprint},
@@ -21,7 +23,7 @@ use tidemark_protocol::{
     ServerRecord,
 };
 use tidemark_server::{
-    session::{Caller, Clock, RecordsQuery, Service, Settings},
+    session::{Caller, Clock, RecordsQuery, Retention, Service, Settings},
     store::Store,
 };
 use uuid::Uuid;
@@ -70,6 +72,36 @@ impl World {
     pub(crate) async fn served(&self, settings: Settings) -> Service {
         let store = Store::connect(&self.url).await.unwrap();
         Service::new(store, settings, self.clock.clone())
+    }
+
+    /// The same database, served with nothing kept that nobody needs.
+    pub(crate) async fn forgetful(&self) -> Service {
+        let retention = Retention {
+            history: Duration::ZERO,
+            tombstones: Duration::ZERO,
+        };
+        self.keeping(retention).await
+    }
+
+    /// The same database, served with this retention.
+    pub(crate) async fn keeping(&self, retention: Retention) -> Service {
+        let settings = Settings {
+            retention,
+            ..Settings::default()
+        };
+        self.served(settings).await
+    }
+
+    /// The first column of what a statement finds, as text, straight from the file.
+    pub(crate) async fn sql(&self, statement: &'static str) -> Vec<String> {
+        let mut connection = SqliteConnection::connect(&self.url).await.unwrap();
+        let rows = sqlx::query(statement).fetch_all(&mut connection).await;
+        let rows = rows.unwrap();
+        let texts = rows.iter().map(|row| match row.try_get::<String, _>(0) {
+            Ok(text) => text,
+            Err(_) => row.get::<i64, _>(0).to_string(),
+        });
+        texts.collect()
     }
 
     /// The files of the database, byte for byte.

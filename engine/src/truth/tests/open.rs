@@ -36,7 +36,9 @@ fn view() -> OpenView {
     OpenView {
         head: at(9),
         attempt: Some(Uuid::from_u128(1)),
+        seen: Some(at(5)),
         is_issued: true,
+        forgotten: None,
         expected_at_head: sum(9),
         expected_at_last_sync: Some(sum(5)),
     }
@@ -132,6 +134,64 @@ fn t26_a_restored_truth_refuses_a_later_last_sync() {
             Code::NotSupported
         );
     }
+}
+
+/// T-66: a device that may have missed a deletion which was forgotten, or is held to a fingerprint
+/// that was dropped, is refused with a stable code, never synced by a window.
+#[test]
+fn t66_a_device_from_before_forgotten_is_never_fast() {
+    let forgetful = OpenView {
+        attempt: None,
+        forgotten: Some(at(6)),
+        ..view()
+    };
+    let opens =
+        |members: Value, view: &OpenView| open(&request(members), view).map_err(|it| it.code);
+    let refused = Err(Code::NotSupported);
+    for members in [
+        json!({"last_sync": at(5)}),
+        json!({"last_sync": at(5), "fingerprint": sum(5), "pending": 3}),
+        json!({"fingerprint": sum(3)}),
+        json!({}),
+    ] {
+        assert_eq!(opens(members.clone(), &forgetful), refused, "{members}");
+        assert!(
+            opens(
+                members,
+                &OpenView {
+                    forgotten: None,
+                    ..forgetful
+                }
+            )
+            .is_ok()
+        );
+    }
+    let empty = json!({"fingerprint": DatastoreFingerprint::EMPTY});
+    for members in [
+        json!({"last_sync": at(6)}),
+        json!({"last_sync": at(7)}),
+        empty,
+    ] {
+        assert!(opens(members, &forgetful).is_ok());
+    }
+    let new = OpenView {
+        seen: None,
+        ..forgetful
+    };
+    assert!(
+        opens(json!({}), &new).is_ok(),
+        "told nothing, taken as empty"
+    );
+    assert_eq!(opens(json!({"fingerprint": sum(3)}), &new), refused);
+    let dropped = OpenView {
+        forgotten: None,
+        expected_at_last_sync: None,
+        ..view()
+    };
+    let claim = json!({"attempts": attempts(&[1, 2]), "last_sync": at(5), "pending": 1});
+    assert_eq!(opens(claim, &dropped), refused);
+    let same = json!({"attempts": attempts(&[1, 2]), "last_sync": at(5), "fingerprint": sum(9)});
+    assert_eq!(opens(same, &dropped), Ok(Opened::InSync));
 }
 
 /// T-27: what this server does not do is refused with a stable code, never done otherwise.

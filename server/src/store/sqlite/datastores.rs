@@ -114,6 +114,8 @@ fn datastore(row: &SqliteRow) -> Result<Datastore, StoreError> {
         id: row.try_get("id")?,
         head: decode::checkin(row, "head")?,
         forgotten: decode::checkin_maybe(row, "forgotten")?,
+        history_from: decode::checkin_maybe(row, "history_from")?,
+        fingerprints_from: decode::checkin_maybe(row, "fingerprints_from")?,
         fingerprint: decode::parsed(row, "fingerprint")?,
         live: decode::count(row, "live")?,
         conflicts: ConflictSummary {

@@ -2,8 +2,10 @@
 //! moment (write-ahead log).
 
 mod acks;
+mod compaction;
 mod datastores;
 mod decode;
+mod expiry;
 mod mingle;
 #[cfg(test)]
 mod plans;
@@ -28,6 +30,8 @@ use sqlx::{
 
 use super::StoreError;
 
+pub(crate) use compaction::OldPlace;
+pub(crate) use expiry::Expired;
 pub(crate) use records::RecordsPart;
 pub(crate) use window::WindowPart;
 

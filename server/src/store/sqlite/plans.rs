@@ -3,7 +3,7 @@
 
 use sqlx::{AssertSqlSafe, Row};
 
-use super::{Sqlite, acks, mingle, records, sessions, view, window};
+use super::{Sqlite, acks, compaction, mingle, records, sessions, view, window};
 
 /// What may be read from end to end: what was bound, and what a statement itself made.
 const SMALL: [&str; 7] = [
@@ -46,20 +46,57 @@ const HOT: [(&str, &str); 17] = [
     ("records count", records::RECORDS_COUNT),
 ];
 
+const COMPACTION: [(&str, &str); 9] = [
+    ("old values", compaction::OLD_VALUES),
+    ("drop values", compaction::DROP_VALUES),
+    ("drop versions", compaction::DROP_VERSIONS),
+    ("commits end", compaction::COMMITS_END),
+    ("drop fingerprints", compaction::DROP_FINGERPRINTS),
+    ("tombstones", compaction::TOMBSTONES),
+    ("drop history", compaction::DROP_HISTORY),
+    ("drop tombstones", compaction::DROP_TOMBSTONES),
+    ("drop states", compaction::DROP_STATES),
+];
+
+async fn plan(change: &mut super::Change, statement: &str) -> Vec<String> {
+    let explain = AssertSqlSafe(format!("explain query plan {statement}"));
+    let steps = sqlx::query(explain).fetch_all(&mut *change.tx).await;
+    let steps = steps.unwrap();
+    steps.iter().map(|step| step.get("detail")).collect()
+}
+
+/// T-68: compaction finds by an index what it drops, in the order in which it drops it: it reads
+/// nothing else, and sorts nothing.
+#[tokio::test]
+async fn compaction_reads_what_it_drops_and_no_more() {
+    let store = Sqlite::connect(":memory:").await.unwrap();
+    let mut change = store.change().await.unwrap();
+    for (name, statement) in COMPACTION {
+        let steps = plan(&mut change, statement).await;
+        assert!(!steps.is_empty(), "{name}");
+        for step in steps {
+            let is_whole_datastore = step.ends_with("(datastore=?)");
+            let is_scan = step.starts_with("SCAN")
+                && !step.contains("VIRTUAL TABLE")
+                && !step.contains("(subquery-");
+            let is_sort = step.contains("TEMP B-TREE");
+            assert!(
+                !is_whole_datastore && !is_scan && !is_sort,
+                "{name}: {step}"
+            );
+        }
+    }
+}
+
 /// T-45: what is done for many records is done by look-ups, however many others there are.
 #[tokio::test]
 async fn hot_statements_look_up_what_they_touch() {
     let store = Sqlite::connect(":memory:").await.unwrap();
     let mut change = store.change().await.unwrap();
     for (name, statement) in HOT {
-        let explain = AssertSqlSafe(format!("explain query plan {statement}"));
-        let steps = sqlx::query(explain)
-            .fetch_all(&mut *change.tx)
-            .await
-            .unwrap();
+        let steps = plan(&mut change, statement).await;
         assert!(!steps.is_empty(), "{name}");
-        for step in &steps {
-            let step: String = step.get("detail");
+        for step in steps {
             let words: Vec<&str> = step.split(' ').collect();
             match words.first() {
                 Some(&"SCAN") => {

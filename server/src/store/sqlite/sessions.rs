@@ -22,7 +22,7 @@ impl Snapshot {
         device: DeviceId,
     ) -> Result<Option<Device>, StoreError> {
         let row = sqlx::query(
-            "select user, last_sync, attempt, tick from device \
+            "select user, last_sync, attempt, tick, seen from device \
              where datastore = ?1 and device_uuid = ?2",
         )
         .bind(datastore)
@@ -35,6 +35,7 @@ impl Snapshot {
             last_sync: decode::checkin_maybe(&row, "last_sync")?,
             attempt: decode::parsed_maybe(&row, "attempt")?,
             tick: decode::count(&row, "tick")?,
+            seen: decode::column(&row, "seen")?,
         }))
     }
 
@@ -140,19 +141,6 @@ impl Change {
     pub(crate) async fn end_session(&mut self, session: &Session) -> Result<(), StoreError> {
         self.remove_session(&session.datastore, &session.id.to_string())
             .await
-    }
-
-    /// Ends every session that was not called after `touched_after`; how many.
-    pub(crate) async fn expire_sessions(&mut self, touched_after: i64) -> Result<u64, StoreError> {
-        let expired = sqlx::query("select datastore, sync_uuid from session where touched <= ?1")
-            .bind(touched_after)
-            .fetch_all(&mut *self.tx)
-            .await?;
-        for row in &expired {
-            self.remove_session(row.try_get("datastore")?, row.try_get("sync_uuid")?)
-                .await?;
-        }
-        Ok(expired.len() as u64)
     }
 
     /// Stores what a device's finish told, and confirms the mappings up to `last_sync`.

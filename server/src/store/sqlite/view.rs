@@ -14,16 +14,19 @@ use tidemark_protocol::{Checkin, DeviceId, Key, LocalId, Timestamp};
 
 use super::{super::StoreError, Snapshot, decode};
 
-/// For each wanted `[key, from]` the versions from the older of two on: the newest at or before
-/// `from`, and the last that was no tombstone. Dropped values are no kept versions.
+/// For each wanted `[key, from]` the versions from the older of two on: the one that was live at
+/// `from`, and the last that was no tombstone. Dropped values are no kept versions; an older one
+/// never stands in for a version that was dropped.
 pub(super) const VERSIONS: &str = "\
     select version.* from json_each(?2) as wanted \
     cross join version on version.datastore = ?1 and version.key = wanted.value ->> 0 \
       and version.checkin >= case when wanted.value ->> 1 is null then -9223372036854775808 \
         else min( \
-          coalesce((select base.checkin from version base where base.datastore = ?1 \
+          coalesce((select case when base.superseded <= wanted.value ->> 1 \
+              then wanted.value ->> 1 else base.checkin end \
+            from version base where base.datastore = ?1 \
             and base.key = wanted.value ->> 0 and base.checkin <= wanted.value ->> 1 \
-            order by base.checkin desc limit 1), -9223372036854775808), \
+            order by base.checkin desc limit 1), wanted.value ->> 1), \
           coalesce((select living.checkin from version living where living.datastore = ?1 \
             and living.key = wanted.value ->> 0 and living.deleted = 0 \
             order by living.checkin desc limit 1), 9223372036854775807)) end \
