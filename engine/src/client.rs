@@ -48,7 +48,7 @@ use tidemark_protocol::Timestamp;
 pub use backoff::Backoff;
 pub use batch::Batch;
 pub use doc::{Doc, State, write_docs};
-pub use error::{Error, ErrorCode};
+pub use error::{Details, Error, ErrorCode};
 pub use options::{Cancel, DeclaredIndex, Operation, Options, SyncOptions};
 pub use ports::{Environment, Reply, Transport, TransportError};
 pub use status::{Event, Info, Phase, Progress, Remapped, Status, SyncReport};

@@ -5,12 +5,12 @@
 //! needs a tree of it: [`CanonicalRef`] walks members as slices of that text. This
 //! module knows nothing of records, entities or schemas.
 
+mod number;
 mod parse;
 mod patch;
 mod walk;
 
 use alloc::borrow::{Cow, ToOwned};
-use alloc::boxed::Box;
 use alloc::string::{String, ToString};
 use core::cmp::Ordering;
 use core::fmt;
@@ -37,7 +37,7 @@ impl Canonical {
     /// Where the text is not JSON, doubles a member name at any depth, holds a lone
     /// surrogate or a number beyond the doubles, or nests deeper than [`MAX_DEPTH`].
     pub fn parse(text: &str) -> Result<Self, JsonError> {
-        parse::canonicalise(text).map(Self)
+        parse::canonicalise(text, MAX_DEPTH).map(Self)
     }
 
     /// Takes a text that [`Canonical::parse`] made earlier, as it comes from our own pages.
@@ -77,14 +77,6 @@ impl Canonical {
     /// A look at the value, without copying.
     pub fn borrow(&self) -> CanonicalRef<'_> {
         CanonicalRef(&self.0)
-    }
-
-    /// The value as a part of a larger JSON document.
-    ///
-    /// # Errors
-    /// Never for a text that [`Canonical::parse`] made.
-    pub fn into_raw(self) -> Result<Box<RawValue>, JsonError> {
-        RawValue::from_string(self.0).map_err(JsonError::syntax)
     }
 }
 

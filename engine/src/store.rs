@@ -67,7 +67,7 @@ pub mod conformance;
 
 pub use cursor::{Cursor, Direction, Entry, KeyRange, successor};
 pub use diff::{Change, Diff};
-pub use driver::{AtHand, Store, StoreError};
+pub use driver::{AtHand, Look, Store, StoreError};
 pub use edit::{Edit, Edits};
 pub use freed::FreedPages;
 pub use memory::{Fault, MemoryPages};

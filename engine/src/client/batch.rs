@@ -117,7 +117,7 @@ impl<E: Environment> Batch<E> {
                 database.write_edits(rows)
             })
             .await;
-        let ((), written) = planned??;
+        let written = planned?;
         let committed = shared.commit(&self.base, written).await?;
         if committed == Committed::Stale {
             shared.reload().await?;

@@ -4,6 +4,7 @@
 //! decides what to do about an error.
 
 use alloc::{borrow::Cow, boxed::Box, string::String};
+use core::ops::Deref;
 
 use serde::{Serialize, Serializer, ser::SerializeStruct};
 use tidemark_protocol::Problem;
@@ -74,10 +75,15 @@ codes! {
     Storage = "storage", "The local database cannot be read or written.";
 }
 
-/// An error as an app sees it.
+/// An error as an app sees it: its [`Details`] in a box, since every answer of this module has
+/// room for one.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{message}")]
-pub struct Error {
+#[error("{}", self.0.message)]
+pub struct Error(Box<Details>);
+
+/// What there is to know about an error.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Details {
     /// Which kind, for programs.
     pub code: ErrorCode,
     /// What happened, for people; what to do is the code's [`help`](ErrorCode::help).
@@ -91,12 +97,26 @@ pub struct Error {
 impl Error {
     /// An error with what happened.
     pub fn new(code: ErrorCode, message: impl Into<Cow<'static, str>>) -> Self {
-        Self {
+        Self(Box::new(Details {
             code,
             message: message.into(),
             problem: None,
             retry_after_seconds: None,
-        }
+        }))
+    }
+
+    /// The same with the server's own words.
+    #[must_use]
+    pub fn with_problem(mut self, problem: Option<Box<Problem>>) -> Self {
+        self.0.problem = problem;
+        self
+    }
+
+    /// The same with the seconds after which the server wants to be asked again.
+    #[must_use]
+    pub fn with_retry_after(mut self, seconds: Option<u32>) -> Self {
+        self.0.retry_after_seconds = seconds;
+        self
     }
 
     /// Wrong arguments, and which.
@@ -117,8 +137,16 @@ impl Error {
     }
 
     /// Whether waiting may help: the network, a busy or a failing server.
-    pub const fn is_passing(&self) -> bool {
+    pub fn is_passing(&self) -> bool {
         matches!(self.code, ErrorCode::Offline | ErrorCode::Busy)
+    }
+}
+
+impl Deref for Error {
+    type Target = Details;
+
+    fn deref(&self) -> &Details {
+        &self.0
     }
 }
 

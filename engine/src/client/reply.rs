@@ -14,12 +14,11 @@ pub(super) fn read<T: DeserializeOwned>(reply: &Reply) -> Result<T, Error> {
         return serde_json::from_str(&reply.body)
             .map_err(|error| Error::protocol(format!("the answer cannot be read: {error}")));
     }
-    let mut error = match serde_json::from_str::<Problem>(&reply.body) {
+    let error = match serde_json::from_str::<Problem>(&reply.body) {
         Ok(problem) => refused(problem),
         Err(_) => unexplained(reply.status),
     };
-    error.retry_after_seconds = reply.retry_after_seconds;
-    Err(error)
+    Err(error.with_retry_after(reply.retry_after_seconds))
 }
 
 /// The answer of a phase that rode.
@@ -59,10 +58,7 @@ fn refused(problem: Problem) -> Error {
     } else {
         problem.detail.clone()
     };
-    Error {
-        problem: Some(Box::new(problem)),
-        ..Error::new(code, message)
-    }
+    Error::new(code, message).with_problem(Some(Box::new(problem)))
 }
 
 /// Something between device and server answered: a proxy, a gateway, a portal.

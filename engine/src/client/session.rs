@@ -15,14 +15,13 @@ use alloc::{
     vec::Vec,
 };
 
-use serde::de::DeserializeOwned;
 use tidemark_protocol::{Checkin, Code, FinishAnswer, FinishRequest, Limits, Problem, SessionId};
 use uuid::Uuid;
 
 use super::outgoing::Outgoing;
 use super::shared::Shared;
 use super::{
-    Cancel, Environment, Error, ErrorCode, Event, Phase, Progress, SyncOptions, SyncReport,
+    Cancel, Environment, Error, ErrorCode, Event, Phase, Progress, Reply, SyncOptions, SyncReport,
     Transport, reply,
 };
 
@@ -153,13 +152,14 @@ impl<'c, E: Environment> Session<'c, E> {
             fingerprint: Some(summary.sum.to_string()),
             count: Some(summary.count),
         };
-        let answer: FinishAnswer = self.call("/v1/sync/finish", to_json(&request)?).await?;
+        let reply = self.call("/v1/sync/finish", to_json(&request)?).await?;
+        let answer: FinishAnswer = reply::read(&reply)?;
         self.report.in_sync = answer.in_sync;
         Ok(())
     }
 
     /// One call: a refused token is renewed once; a sync that was cancelled makes no more.
-    async fn call<T: DeserializeOwned>(&mut self, path: &str, body: String) -> Result<T, Error> {
+    async fn call(&mut self, path: &str, body: String) -> Result<Reply, Error> {
         if self.cancel.is_cancelled() {
             return Err(Error::new(ErrorCode::Cancelled, "the sync was cancelled"));
         }
@@ -168,7 +168,7 @@ impl<'c, E: Environment> Session<'c, E> {
     }
 
     /// Counts a call in the report.
-    fn account<T>(&mut self, called: Called<T>) -> Result<T, Error> {
+    fn account(&mut self, called: Called) -> Result<Reply, Error> {
         self.report.round_trips += called.round_trips;
         self.report.bytes_sent += called.bytes_sent;
         self.report.bytes_received += called.bytes_received;
@@ -193,18 +193,14 @@ impl<'c, E: Environment> Session<'c, E> {
 }
 
 /// A call, its answer, and what it cost.
-struct Called<T> {
-    answer: Result<T, Error>,
+struct Called {
+    answer: Result<Reply, Error>,
     round_trips: u64,
     bytes_sent: u64,
     bytes_received: u64,
 }
 
-async fn call<E: Environment, T: DeserializeOwned>(
-    shared: &Shared<E>,
-    path: &str,
-    body: String,
-) -> Called<T> {
+async fn call<E: Environment>(shared: &Shared<E>, path: &str, body: String) -> Called {
     let transport = shared.environment.transport();
     let (mut round_trips, mut bytes_sent, mut bytes_received) = (0, 0, 0);
     let mut renewed = false;
@@ -218,7 +214,7 @@ async fn call<E: Environment, T: DeserializeOwned>(
                     renewed = true;
                     continue;
                 }
-                break reply::read(&reply);
+                break Ok(reply);
             }
             Err(error) => break Err(reply::unanswered(&error)),
         }

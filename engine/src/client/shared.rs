@@ -12,7 +12,7 @@ use super::lock::Lock;
 use super::root::Root;
 use super::{Backoff, Environment, Error, ErrorCode, Event, Options, Phase, Status};
 use crate::store::{
-    Commit, Committed, PageId, Pages, PagesError, Revision, RootRecord, Store, StoreError,
+    Commit, Committed, PageId, Pages, PagesError, Revision, RootRecord, Store, StoreError, TreeError,
 };
 
 /// Memory for pages, in bytes.
@@ -43,6 +43,51 @@ impl<E: Environment> Pages for PagesOf<E> {
 pub(super) struct Current {
     pub(super) revision: Option<Revision>,
     pub(super) root: Root,
+}
+
+/// Looks at a moment; true: it is another than before.
+type LookAt<'l> = dyn FnMut(View<'_>, bool) -> Result<(), Stop> + 'l;
+type PlanOf<'p> = dyn FnMut(&mut Database<'_>) -> Result<(), Stop> + 'p;
+
+/// Why a look or a plan came to nothing.
+#[derive(Debug)]
+pub(super) enum Failed {
+    /// The pages.
+    Pages(StoreError),
+    /// What was asked for.
+    Call(Error),
+}
+
+impl From<StoreError> for Failed {
+    fn from(error: StoreError) -> Self {
+        Self::Pages(error)
+    }
+}
+
+impl From<Failed> for Error {
+    fn from(failed: Failed) -> Self {
+        match failed {
+            Failed::Pages(error) => error.into(),
+            Failed::Call(error) => error,
+        }
+    }
+}
+
+/// What the store does about a stop: it fetches what lacks; a failure ends the look.
+fn stopped(outcome: Result<(), Stop>, failed: &mut Option<Error>) -> Result<(), TreeError> {
+    match outcome {
+        Ok(()) => Ok(()),
+        Err(Stop::Tree(lack)) => Err(lack),
+        Err(Stop::Failed(error)) => {
+            *failed = Some(error);
+            Ok(())
+        }
+    }
+}
+
+/// The store never ends a look well that was not called.
+fn unasked() -> Error {
+    Error::new(ErrorCode::Storage, "the local database was not read")
 }
 
 /// One open database.
@@ -122,29 +167,16 @@ impl<E: Environment> Shared<E> {
         begin: impl Fn() -> S,
         mut look: impl FnMut(&mut S, View<'_>) -> Result<T, Stop>,
     ) -> Result<T, Error> {
-        for _ in 0..RESTARTS_MAX {
-            let current = self.current();
-            let mut state = begin();
-            let looked = self
-                .store
-                .read(
-                    |pages| match look(&mut state, View::new(&current.root, pages)) {
-                        Ok(seen) => Ok(Ok(seen)),
-                        Err(Stop::Tree(lack)) => Err(lack),
-                        Err(Stop::Failed(error)) => Ok(Err(error)),
-                    },
-                )
-                .await;
-            match looked {
-                Ok(answer) => return answer,
-                Err(StoreError::Vanished(_)) if self.is_overtaken(&current).await? => {}
-                Err(error) => return Err(error.into()),
+        let (mut state, mut answer) = (begin(), None);
+        self.look_again(&mut |view, is_another| {
+            if is_another {
+                state = begin();
             }
-        }
-        Err(Error::new(
-            ErrorCode::Busy,
-            "the database changes faster than it can be read",
-        ))
+            answer = Some(look(&mut state, view)?);
+            Ok(())
+        })
+        .await?;
+        answer.ok_or_else(unasked)
     }
 
     /// Looks at one moment that must not be another; it may be gone from the disk.
@@ -153,22 +185,19 @@ impl<E: Environment> Shared<E> {
         moment: &Current,
         mut look: impl FnMut(View<'_>) -> Result<T, Stop>,
     ) -> Result<T, Error> {
-        let looked = self
-            .store
-            .read(|pages| match look(View::new(&moment.root, pages)) {
-                Ok(seen) => Ok(Ok(seen)),
-                Err(Stop::Tree(lack)) => Err(lack),
-                Err(Stop::Failed(error)) => Ok(Err(error)),
-            })
-            .await;
-        match looked {
-            Ok(answer) => answer,
-            Err(StoreError::Vanished(_)) => Err(Error::new(
-                ErrorCode::Busy,
-                "others have changed too much meanwhile",
-            )),
-            Err(error) => Err(error.into()),
-        }
+        let mut answer = None;
+        self.look_once(moment, &mut |view, _| {
+            answer = Some(look(view)?);
+            Ok(())
+        })
+        .await
+        .map_err(|error| match error {
+            Failed::Pages(StoreError::Vanished(_)) => {
+                Error::new(ErrorCode::Busy, "others have changed too much meanwhile")
+            }
+            error => error.into(),
+        })?;
+        answer.ok_or_else(unasked)
     }
 
     /// Plans a change on the newest root and commits it, again and again until nobody else was
@@ -186,38 +215,84 @@ impl<E: Environment> Shared<E> {
         &self,
         mut plan: impl FnMut(&mut Database<'_>) -> Result<T, Stop>,
     ) -> Result<T, Error> {
+        let mut planned = None;
+        self.change_again(&mut |database| {
+            planned = Some(plan(database)?);
+            Ok(())
+        })
+        .await?;
+        planned.ok_or_else(unasked)
+    }
+
+    // What waits is compiled once each, whatever is looked for or planned: the callers above
+    // keep the answers.
+
+    async fn look_again(&self, look: &mut LookAt<'_>) -> Result<(), Error> {
+        for _ in 0..RESTARTS_MAX {
+            let current = self.current();
+            match self.look_once(&current, look).await {
+                Err(Failed::Pages(StoreError::Vanished(_)))
+                    if self.is_overtaken(&current).await? => {}
+                outcome => return Ok(outcome?),
+            }
+        }
+        Err(Error::new(
+            ErrorCode::Busy,
+            "the database changes faster than it can be read",
+        ))
+    }
+
+    async fn look_once(&self, moment: &Current, look: &mut LookAt<'_>) -> Result<(), Failed> {
+        let (mut failed, mut is_another) = (None, true);
+        self.store
+            .drive(&mut |pages| {
+                let looked = look(View::new(&moment.root, pages), is_another);
+                is_another = false;
+                stopped(looked, &mut failed)
+            })
+            .await?;
+        failed.map_or(Ok(()), |error| Err(Failed::Call(error)))
+    }
+
+    async fn change_again(&self, plan: &mut PlanOf<'_>) -> Result<(), Error> {
         loop {
             let current = self.current();
-            let (planned, written) = match self.plan(&current, &mut plan).await {
-                Ok(planned) => planned?,
-                Err(StoreError::Vanished(_)) if self.is_overtaken(&current).await? => continue,
-                Err(error) => return Err(error.into()),
+            let written = match self.plan(&current, plan).await {
+                Err(Failed::Pages(StoreError::Vanished(_)))
+                    if self.is_overtaken(&current).await? =>
+                {
+                    continue;
+                }
+                planned => planned?,
             };
             if self.commit(&current, written).await? == Committed::Done {
-                return Ok(planned);
+                return Ok(());
             }
             self.reload().await?;
         }
     }
 
     /// Plans a change on this root.
-    pub(super) async fn plan<T>(
+    pub(super) async fn plan(
         &self,
         current: &Current,
-        plan: &mut impl FnMut(&mut Database<'_>) -> Result<T, Stop>,
-    ) -> Result<Result<(T, Written), Error>, StoreError> {
+        plan: &mut PlanOf<'_>,
+    ) -> Result<Written, Failed> {
         let now_millis = self.environment.now_millis();
         let seeds = [self.random(), self.random()];
+        let (mut failed, mut written) = (None, None);
         self.store
-            .read(|pages| {
+            .drive(&mut |pages| {
                 let mut database = Database::new(current.root.clone(), pages, seeds);
-                match plan(&mut database) {
-                    Ok(planned) => Ok(Ok((planned, database.finish(now_millis)))),
-                    Err(Stop::Tree(lack)) => Err(lack),
-                    Err(Stop::Failed(error)) => Ok(Err(error)),
-                }
+                stopped(plan(&mut database), &mut failed)?;
+                written = Some(database.finish(now_millis));
+                Ok(())
             })
-            .await
+            .await?;
+        match (failed, written) {
+            (None, Some(written)) => Ok(written),
+            (failed, _) => Err(Failed::Call(failed.unwrap_or_else(unasked))),
+        }
     }
 
     /// Writes what was planned on `current`, and goes on from it.

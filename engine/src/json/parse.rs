@@ -1,32 +1,29 @@
-//! Strict reading: `serde_json` finds the tokens, this writes them down canonically.
+//! Strict reading: one pass over a JSON text that writes its canonical form.
 //!
 //! There is no tree in between: each value is appended to one text, and an object whose
-//! members came in another order has its part of the text put in order when it closes.
+//! members came in another order has its part of the text put in order when it closes. The
+//! reader is ours, not `serde_json`'s, since a browser loads all of it: a visitor compiled for
+//! every shape that is read costs ten times this file (docs/decisions/0009).
 
 use alloc::borrow::Cow;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
-use core::fmt;
 use core::ops::Range;
 
-use serde::Deserializer;
-use serde::de::{DeserializeSeed, Error, MapAccess, SeqAccess, Visitor};
-
 use super::compare_names;
+use super::number::write_number;
 use crate::sort::sort_by;
 
 /// How many arrays and objects may lie within each other.
 pub const MAX_DEPTH: usize = 128;
 
-/// Up to here every integer is a double, and so its own canonical form.
-const EXACT_INTEGER_MAX: u64 = 1 << 53;
-
 /// Why a text was refused.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum JsonError {
-    /// Not JSON, a lone surrogate, a number beyond the doubles, or something after the value.
-    #[error("not valid JSON: {0}")]
-    Syntax(String),
+    /// Not JSON, a lone surrogate, a number beyond the doubles, or something after the value:
+    /// what was wrong, and at which byte.
+    #[error("not valid JSON: {0} at byte {1}")]
+    Syntax(&'static str, usize),
     /// An object names a member twice.
     #[error("the member name {0:?} appears twice in one object")]
     DoubledName(String),
@@ -35,70 +32,172 @@ pub enum JsonError {
     TooDeep,
 }
 
-impl JsonError {
-    pub(super) fn syntax(error: impl fmt::Display) -> Self {
-        Self::Syntax(error.to_string())
+/// Reads `text` strictly and gives its canonical form, with so many levels of nesting at most.
+pub(super) fn canonicalise(text: &str, depth: usize) -> Result<String, JsonError> {
+    let mut reader = Reader {
+        text,
+        at: 0,
+        out: String::with_capacity(text.len()),
+        members: Vec::new(),
+        unordered: String::new(),
+        levels_left: depth,
+    };
+    reader.skip_space();
+    reader.value()?;
+    reader.skip_space();
+    if reader.at < text.len() {
+        return Err(reader.wrong("something follows the value"));
     }
+    Ok(reader.out)
 }
 
-/// Reads `text` strictly and gives its canonical form.
-pub(super) fn canonicalise(text: &str) -> Result<String, JsonError> {
-    let mut writer = Writer::with_capacity(text.len());
-    let mut reader = serde_json::Deserializer::from_str(text);
-    // The writer counts the depth itself: exactly, and with an error of its own.
-    reader.disable_recursion_limit();
-    let outcome = ValueInto(&mut writer)
-        .deserialize(&mut reader)
-        .and_then(|()| reader.end());
-    match (outcome, writer.refused) {
-        (Ok(()), None) => Ok(writer.text),
-        (_, Some(refused)) => Err(refused),
-        (Err(error), None) => Err(JsonError::syntax(error)),
-    }
-}
-
-/// The text so far, and the members of the objects that are still open.
-struct Writer<'de> {
-    text: String,
-    members: Vec<Member<'de>>,
+/// The input, and the canonical text so far.
+struct Reader<'t> {
+    text: &'t str,
+    at: usize,
+    out: String,
+    /// The members of the objects that are still open.
+    members: Vec<Member<'t>>,
     /// Where an object's members lie while they are put in order.
     unordered: String,
-    depth: usize,
-    refused: Option<JsonError>,
+    levels_left: usize,
 }
 
 /// A member already written: its name, and where name, colon and value lie in the text.
-struct Member<'de> {
-    name: Cow<'de, str>,
+struct Member<'t> {
+    name: Cow<'t, str>,
     written: Range<usize>,
 }
 
-impl Writer<'_> {
-    fn with_capacity(bytes: usize) -> Self {
-        Self {
-            text: String::with_capacity(bytes),
-            members: Vec::with_capacity(16),
-            unordered: String::new(),
-            depth: 0,
-            refused: None,
+impl<'t> Reader<'t> {
+    fn wrong(&self, what: &'static str) -> JsonError {
+        JsonError::Syntax(what, self.at)
+    }
+
+    fn peek(&self) -> u8 {
+        // No JSON text holds a zero byte: it stands for the end.
+        self.text.as_bytes().get(self.at).copied().unwrap_or(0)
+    }
+
+    fn skip_space(&mut self) {
+        while matches!(self.peek(), b' ' | b'\n' | b'\r' | b'\t') {
+            self.at += 1;
         }
     }
 
-    fn refuse<E: Error>(&mut self, refused: JsonError) -> E {
-        self.refused = Some(refused);
-        E::custom("refused")
+    /// Steps over this byte and the space around it, if it is there.
+    fn step_over(&mut self, byte: u8) -> bool {
+        self.skip_space();
+        let is_there = self.peek() == byte;
+        if is_there {
+            self.at += 1;
+            self.skip_space();
+        }
+        is_there
     }
 
-    fn enter<E: Error>(&mut self) -> Result<(), E> {
-        if self.depth == MAX_DEPTH {
-            return Err(self.refuse(JsonError::TooDeep));
+    fn value(&mut self) -> Result<(), JsonError> {
+        match self.peek() {
+            b'{' => self.nested(Self::object),
+            b'[' => self.nested(Self::array),
+            b'"' => {
+                let text = self.string()?;
+                write_read(&mut self.out, &text);
+                Ok(())
+            }
+            b't' => self.word("true"),
+            b'f' => self.word("false"),
+            b'n' => self.word("null"),
+            _ => self.number(),
         }
-        self.depth += 1;
+    }
+
+    fn word(&mut self, word: &str) -> Result<(), JsonError> {
+        if !self.text.as_bytes()[self.at..].starts_with(word.as_bytes()) {
+            return Err(self.wrong("no value"));
+        }
+        self.at += word.len();
+        self.out.push_str(word);
+        Ok(())
+    }
+
+    fn number(&mut self) -> Result<(), JsonError> {
+        match write_number(&mut self.out, &self.text[self.at..]) {
+            Ok(length) => {
+                self.at += length;
+                Ok(())
+            }
+            Err(what) => Err(self.wrong(what)),
+        }
+    }
+
+    fn nested(&mut self, read: fn(&mut Self) -> Result<(), JsonError>) -> Result<(), JsonError> {
+        let left = self.levels_left.checked_sub(1);
+        self.levels_left = left.ok_or(JsonError::TooDeep)?;
+        read(self)?;
+        self.levels_left += 1;
+        Ok(())
+    }
+
+    fn array(&mut self) -> Result<(), JsonError> {
+        self.step_over(b'[');
+        self.out.push('[');
+        if !self.step_over(b']') {
+            loop {
+                self.value()?;
+                if !self.step_over(b',') {
+                    break;
+                }
+                self.out.push(',');
+            }
+            if !self.step_over(b']') {
+                return Err(self.wrong("no `,` or `]`"));
+            }
+        }
+        self.out.push(']');
+        Ok(())
+    }
+
+    fn object(&mut self) -> Result<(), JsonError> {
+        self.step_over(b'{');
+        self.out.push('{');
+        let (first, start) = (self.members.len(), self.out.len());
+        if !self.step_over(b'}') {
+            loop {
+                self.member()?;
+                if !self.step_over(b',') {
+                    break;
+                }
+                self.out.push(',');
+            }
+            if !self.step_over(b'}') {
+                return Err(self.wrong("no `,` or `}`"));
+            }
+        }
+        self.put_in_order(first, start)?;
+        self.out.push('}');
+        Ok(())
+    }
+
+    fn member(&mut self) -> Result<(), JsonError> {
+        if self.peek() != b'"' {
+            return Err(self.wrong("no member name"));
+        }
+        let from = self.out.len();
+        let name = self.string()?;
+        write_read(&mut self.out, &name);
+        if !self.step_over(b':') {
+            return Err(self.wrong("no `:`"));
+        }
+        self.out.push(':');
+        self.value()?;
+        let written = from..self.out.len();
+        self.members.push(Member { name, written });
         Ok(())
     }
 
     /// Puts the members from `first` on in canonical order, their text starting at `start`.
-    fn close_object<E: Error>(&mut self, first: usize, start: usize) -> Result<(), E> {
+    fn put_in_order(&mut self, first: usize, start: usize) -> Result<(), JsonError> {
         let is_ordered = self.members[first..]
             .windows(2)
             .all(|two| compare_names(&two[0].name, &two[1].name).is_lt());
@@ -106,26 +205,96 @@ impl Writer<'_> {
             sort_members(&mut self.members, first);
             let members = &self.members[first..];
             if let Some(two) = members.windows(2).find(|two| two[0].name == two[1].name) {
-                let name = two[0].name.to_string();
-                return Err(self.refuse(JsonError::DoubledName(name)));
+                return Err(JsonError::DoubledName(two[0].name.to_string()));
             }
             self.unordered.clear();
-            self.unordered.push_str(&self.text[start..]);
-            self.text.truncate(start);
+            self.unordered.push_str(&self.out[start..]);
+            self.out.truncate(start);
             for (position, member) in members.iter().enumerate() {
                 if position > 0 {
-                    self.text.push(',');
+                    self.out.push(',');
                 }
-                let Range {
-                    start: from,
-                    end: to,
-                } = member.written;
-                self.text
-                    .push_str(&self.unordered[from - start..to - start]);
+                let Range { start: from, end } = member.written;
+                let written = &self.unordered[from - start..end - start];
+                self.out.push_str(written);
             }
         }
         self.members.truncate(first);
         Ok(())
+    }
+
+    /// Reads the string that opens here; it is borrowed where it has no escapes.
+    fn string(&mut self) -> Result<Cow<'t, str>, JsonError> {
+        self.at += 1;
+        let mut read: Option<String> = None;
+        let mut from = self.at;
+        loop {
+            let byte = self.peek();
+            let is_end = byte == b'"';
+            if !is_end && byte != b'\\' {
+                if byte < 0x20 {
+                    return Err(self.wrong("a string that does not end, or a bare control character"));
+                }
+                self.at += 1;
+                continue;
+            }
+            let plain = &self.text[from..self.at];
+            self.at += 1;
+            if is_end && read.is_none() {
+                return Ok(Cow::Borrowed(plain));
+            }
+            let text = read.get_or_insert_default();
+            text.push_str(plain);
+            if is_end {
+                return Ok(Cow::Owned(core::mem::take(text)));
+            }
+            let character = self.escape()?;
+            text.push(character);
+            from = self.at;
+        }
+    }
+
+    /// Reads what follows a backslash.
+    fn escape(&mut self) -> Result<char, JsonError> {
+        let byte = self.peek();
+        self.at += 1;
+        Ok(match byte {
+            b'"' | b'\\' | b'/' => char::from(byte),
+            b'b' => '\u{8}',
+            b'f' => '\u{c}',
+            b'n' => '\n',
+            b'r' => '\r',
+            b't' => '\t',
+            b'u' => {
+                const LONE: &str = "a surrogate without its other half";
+                let high = self.four_digits()?;
+                let code = if high & 0xFC00 == 0xD800 {
+                    if !self.text[self.at..].starts_with("\\u") {
+                        return Err(self.wrong(LONE));
+                    }
+                    self.at += 2;
+                    let low = self.four_digits()?;
+                    if low & 0xFC00 != 0xDC00 {
+                        return Err(self.wrong(LONE));
+                    }
+                    0x1_0000 + ((high & 0x3FF) << 10) + (low & 0x3FF)
+                } else {
+                    high
+                };
+                char::from_u32(code).ok_or_else(|| self.wrong(LONE))?
+            }
+            _ => return Err(self.wrong("an unknown escape")),
+        })
+    }
+
+    fn four_digits(&mut self) -> Result<u32, JsonError> {
+        let mut code = 0;
+        for _ in 0..4 {
+            let digit = char::from(self.peek()).to_digit(16);
+            code = code << 4 | digit.ok_or_else(|| self.wrong("not four hex digits"))?;
+            self.at += 1;
+        }
+        Ok(code)
     }
 }
 
@@ -149,11 +318,29 @@ fn sort_members(members: &mut Vec<Member<'_>>, first: usize) {
     }
 }
 
-/// Writes a string that stood in the input just so, without escapes: it needs none.
-fn write_unescaped(out: &mut String, text: &str) {
-    out.push('"');
-    out.push_str(text);
-    out.push('"');
+/// The characters of a quoted string.
+pub(super) fn unescape(quoted: &str) -> Option<Cow<'_, str>> {
+    let mut reader = Reader {
+        text: quoted,
+        at: 0,
+        out: String::new(),
+        members: Vec::new(),
+        unordered: String::new(),
+        levels_left: 0,
+    };
+    reader.string().ok()
+}
+
+/// Writes a string that was read: one that had no escapes needs none.
+fn write_read(out: &mut String, text: &Cow<'_, str>) {
+    match text {
+        Cow::Borrowed(text) => {
+            out.push('"');
+            out.push_str(text);
+            out.push('"');
+        }
+        Cow::Owned(text) => write_string(out, text),
+    }
 }
 
 /// Writes a string with quotes, escaped as RFC 8785 has it.
@@ -184,168 +371,4 @@ pub(super) fn write_string(out: &mut String, text: &str) {
     }
     out.push_str(&text[clean_from..]);
     out.push('"');
-}
-
-fn write_integer(out: &mut String, negative: bool, magnitude: u64) {
-    if negative && magnitude > 0 {
-        out.push('-');
-    }
-    out.push_str(itoa::Buffer::new().format(magnitude));
-}
-
-fn write_double(out: &mut String, number: f64) {
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "a saturating cast that is used only where it lost nothing"
-    )]
-    let magnitude = number.abs() as u64;
-    #[expect(
-        clippy::cast_precision_loss,
-        clippy::float_cmp,
-        reason = "exact below 2^53"
-    )]
-    let is_integer = magnitude <= EXACT_INTEGER_MAX && magnitude as f64 == number.abs();
-    if is_integer {
-        write_integer(out, number < 0.0, magnitude);
-    } else {
-        out.push_str(ryu_js::Buffer::new().format_finite(number));
-    }
-}
-
-/// One value, appended to the text.
-struct ValueInto<'w, 'de>(&'w mut Writer<'de>);
-
-impl<'de> DeserializeSeed<'de> for ValueInto<'_, 'de> {
-    type Value = ();
-
-    fn deserialize<D: Deserializer<'de>>(self, reader: D) -> Result<(), D::Error> {
-        reader.deserialize_any(self)
-    }
-}
-
-impl<'de> Visitor<'de> for ValueInto<'_, 'de> {
-    type Value = ();
-
-    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("a JSON value")
-    }
-
-    fn visit_unit<E: Error>(self) -> Result<(), E> {
-        self.0.text.push_str("null");
-        Ok(())
-    }
-
-    fn visit_bool<E: Error>(self, truth: bool) -> Result<(), E> {
-        self.0.text.push_str(if truth { "true" } else { "false" });
-        Ok(())
-    }
-
-    fn visit_u64<E: Error>(self, number: u64) -> Result<(), E> {
-        if number <= EXACT_INTEGER_MAX {
-            write_integer(&mut self.0.text, false, number);
-        } else {
-            #[expect(clippy::cast_precision_loss, reason = "numbers are doubles")]
-            write_double(&mut self.0.text, number as f64);
-        }
-        Ok(())
-    }
-
-    fn visit_i64<E: Error>(self, number: i64) -> Result<(), E> {
-        if number.unsigned_abs() <= EXACT_INTEGER_MAX {
-            write_integer(&mut self.0.text, number < 0, number.unsigned_abs());
-        } else {
-            #[expect(clippy::cast_precision_loss, reason = "numbers are doubles")]
-            write_double(&mut self.0.text, number as f64);
-        }
-        Ok(())
-    }
-
-    fn visit_f64<E: Error>(self, number: f64) -> Result<(), E> {
-        write_double(&mut self.0.text, number);
-        Ok(())
-    }
-
-    fn visit_borrowed_str<E: Error>(self, text: &'de str) -> Result<(), E> {
-        write_unescaped(&mut self.0.text, text);
-        Ok(())
-    }
-
-    fn visit_str<E: Error>(self, text: &str) -> Result<(), E> {
-        write_string(&mut self.0.text, text);
-        Ok(())
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut elements: A) -> Result<(), A::Error> {
-        let writer = self.0;
-        writer.enter()?;
-        writer.text.push('[');
-        let start = writer.text.len();
-        loop {
-            let before = writer.text.len();
-            if before > start {
-                writer.text.push(',');
-            }
-            if elements.next_element_seed(ValueInto(writer))?.is_none() {
-                writer.text.truncate(before);
-                break;
-            }
-        }
-        writer.text.push(']');
-        writer.depth -= 1;
-        Ok(())
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<(), A::Error> {
-        let writer = self.0;
-        writer.enter()?;
-        writer.text.push('{');
-        let start = writer.text.len();
-        let first = writer.members.len();
-        while let Some(name) = entries.next_key_seed(Name)? {
-            if writer.text.len() > start {
-                writer.text.push(',');
-            }
-            let from = writer.text.len();
-            match &name {
-                Cow::Borrowed(name) => write_unescaped(&mut writer.text, name),
-                Cow::Owned(name) => write_string(&mut writer.text, name),
-            }
-            writer.text.push(':');
-            entries.next_value_seed(ValueInto(writer))?;
-            let written = from..writer.text.len();
-            writer.members.push(Member { name, written });
-        }
-        writer.close_object(first, start)?;
-        writer.text.push('}');
-        writer.depth -= 1;
-        Ok(())
-    }
-}
-
-/// A member's name, borrowed from the input where it has no escapes.
-struct Name;
-
-impl<'de> DeserializeSeed<'de> for Name {
-    type Value = Cow<'de, str>;
-
-    fn deserialize<D: Deserializer<'de>>(self, reader: D) -> Result<Self::Value, D::Error> {
-        reader.deserialize_str(self)
-    }
-}
-
-impl<'de> Visitor<'de> for Name {
-    type Value = Cow<'de, str>;
-
-    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("a member name")
-    }
-
-    fn visit_borrowed_str<E: Error>(self, name: &'de str) -> Result<Self::Value, E> {
-        Ok(Cow::Borrowed(name))
-    }
-
-    fn visit_str<E: Error>(self, name: &str) -> Result<Self::Value, E> {
-        Ok(Cow::Owned(name.to_string()))
-    }
 }

@@ -161,7 +161,7 @@ fn what_is_not_json_is_refused() {
         "\u{feff}1",
         "[1]]",
     ] {
-        assert!(matches!(refusal(text), JsonError::Syntax(_)), "{text}");
+        assert!(matches!(refusal(text), JsonError::Syntax(..)), "{text}");
     }
 }
 
@@ -204,7 +204,6 @@ fn serialises_as_the_value_itself() {
         serde_json::to_string(&[&value]).unwrap(),
         r#"[{"a":[1,"x"]}]"#
     );
-    assert_eq!(value.into_raw().unwrap().get(), r#"{"a":[1,"x"]}"#);
 }
 
 fn any_name() -> impl Strategy<Value = String> {
@@ -271,6 +270,21 @@ fn same(left: &Value, right: &Value) -> bool {
 }
 
 proptest! {
+    #[test]
+    fn every_decimal_gets_the_shortest_form_of_its_double(
+        whole in prop_oneof!["0", "[1-9][0-9]{0,19}"],
+        fraction in prop_oneof!["", "\\.0{0,8}[0-9]{1,19}", "\\.[0-9]{1,9}"],
+        exponent in prop_oneof![Just(String::new()), "[eE][+-]?[0-9]{1,2}"],
+    ) {
+        let text = format!("-{whole}{fraction}{exponent}");
+        let number: f64 = text.parse().unwrap();
+        let shortest = String::from(ryu_js::Buffer::new().format_finite(number));
+        let expected = if number == 0.0 { "0" } else { &shortest };
+        prop_assert_eq!(canonical(&text), expected, "{}", text);
+        let found = Canonical::parse(&text).unwrap().borrow().as_number().unwrap();
+        prop_assert!(found == number, "{}", text);
+    }
+
     #[test]
     fn canonical_text_means_the_same_and_is_its_own_canonical_form(value in any_value()) {
         let text = canonical(&serde_json::to_string_pretty(&value).unwrap());

@@ -42,7 +42,7 @@ pub(super) fn kind(text: &str) -> Kind {
 pub(super) fn unescape(quoted: &str) -> Option<Cow<'_, str>> {
     let inner = quoted.strip_prefix('"')?.strip_suffix('"')?;
     if inner.contains('\\') {
-        serde_json::from_str(quoted).ok().map(Cow::Owned)
+        super::parse::unescape(quoted)
     } else {
         Some(Cow::Borrowed(inner))
     }

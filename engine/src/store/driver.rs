@@ -44,6 +44,9 @@ impl PageSource for AtHand<'_> {
     }
 }
 
+/// What looks at pages, and is called again when those that it lacked have come.
+pub type Look<'l> = dyn FnMut(&AtHand<'_>) -> Result<(), TreeError> + 'l;
+
 impl<P: Pages> Store<P> {
     /// A store on these pages that keeps up to `cache_bytes` of them in memory.
     pub fn new(pages: P, cache_bytes: usize) -> Self {
@@ -77,13 +80,32 @@ impl<P: Pages> Store<P> {
         &self,
         mut look: impl FnMut(&AtHand<'_>) -> Result<T, TreeError>,
     ) -> Result<T, StoreError> {
+        let mut answer = None;
+        loop {
+            // `drive` ends well only after a look that did.
+            if let Some(answer) = answer.take() {
+                return Ok(answer);
+            }
+            let mut look = |pages: &AtHand<'_>| {
+                answer = Some(look(pages)?);
+                Ok(())
+            };
+            self.drive(&mut look).await?;
+        }
+    }
+
+    /// As [`Self::read`], compiled once for all that look: whoever looks keeps its answer.
+    ///
+    /// # Errors
+    /// As [`Self::read`].
+    pub async fn drive(&self, look: &mut Look<'_>) -> Result<(), StoreError> {
         let mut held = Cache::unbounded();
         loop {
             match look(&AtHand {
                 cache: &self.cache,
                 held: &held,
             }) {
-                Ok(answer) => return Ok(answer),
+                Ok(()) => return Ok(()),
                 Err(lack) => self.fetch(lack, &mut held).await?,
             }
         }

@@ -66,10 +66,8 @@ impl<E: Environment> Session<'_, E> {
             body.push_str(&super::pull::request(None, root.cursor()));
         }
         body.push('}');
-        let answer: OpenAnswer = match self.call("/v1/sync/open", body).await {
-            Ok(answer) => answer,
-            Err(error) => return Err(not_ours(error, &root)),
-        };
+        let reply = self.call("/v1/sync/open", body).await?;
+        let answer: OpenAnswer = reply::read(&reply).map_err(|error| not_ours(error, &root))?;
         if root
             .datastore
             .as_ref()
@@ -204,10 +202,7 @@ fn fingerprint(root: &Root) -> Option<String> {
 /// user's token.
 fn not_ours(error: Error, root: &Root) -> Error {
     if root.datastore.is_some() && error.problem_code() == Some(&Code::NotFound) {
-        return Error {
-            problem: error.problem,
-            ..wrong_user()
-        };
+        return wrong_user().with_problem(error.problem.clone());
     }
     error
 }

@@ -42,8 +42,8 @@ impl<E: Environment> Session<'_, E> {
         let mut answer: PullAnswer = match first {
             Some(ridden) => reply::ridden(ridden)?,
             None => {
-                self.call("/v1/sync/pull", request(self.sync_uuid, cursor.as_deref()))
-                    .await?
+                let body = request(self.sync_uuid, cursor.as_deref());
+                reply::read(&self.call("/v1/sync/pull", body).await?)?
             }
         };
         let mut done = 0;
@@ -59,11 +59,11 @@ impl<E: Environment> Session<'_, E> {
                 return Err(Error::new(ErrorCode::Cancelled, "the sync was cancelled"));
             }
             let body = request(self.sync_uuid, Some(&next));
-            let called = call::<E, PullAnswer>(self.shared, "/v1/sync/pull", body);
+            let called = call(self.shared, "/v1/sync/pull", body);
             let staged = self.stage(&page, cursor.as_deref(), &next);
             let (staged, called) = both(staged, called).await;
             staged?;
-            answer = self.account(called)?;
+            answer = reply::read(&self.account(called)?)?;
             cursor = Some(next);
         }
     }

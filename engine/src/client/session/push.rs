@@ -8,7 +8,7 @@ use super::Session;
 use super::open::Riders;
 use crate::client::doc::write_text;
 use crate::client::outgoing::{Batch, Offer};
-use crate::client::{Environment, Error, ErrorCode, Event, Phase};
+use crate::client::{Environment, Error, ErrorCode, Event, Phase, reply};
 
 /// How many rows are read from the overlay at once.
 const ROWS_READ: usize = 1_000;
@@ -46,8 +46,9 @@ impl<E: Environment> Session<'_, E> {
             };
             more = batch.more;
             let body = self.push_body(&batch);
-            let answer: Result<PushAnswer, Error> = self.call("/v1/sync/push", body).await;
-            pull = self.answered(answer.map_err(|error| self.held(error))?)?;
+            let reply = self.call("/v1/sync/push", body).await?;
+            let answer = reply::read(&reply).map_err(|error| self.held(error))?;
+            pull = self.answered(answer)?;
             seq += 1;
             let (done, total) = (self.outgoing.order.len() as u64, self.total);
             self.progress(done.min(total), total);
