@@ -32,6 +32,7 @@ mod root;
 mod session;
 mod shared;
 mod status;
+mod wire;
 mod write;
 
 use alloc::{

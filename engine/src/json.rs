@@ -37,7 +37,16 @@ impl Canonical {
     /// Where the text is not JSON, doubles a member name at any depth, holds a lone
     /// surrogate or a number beyond the doubles, or nests deeper than [`MAX_DEPTH`].
     pub fn parse(text: &str) -> Result<Self, JsonError> {
-        parse::canonicalise(text, MAX_DEPTH).map(Self)
+        Self::parse_within(text, MAX_DEPTH)
+    }
+
+    /// As [`Self::parse`] with another limit: for an envelope of values that are as deep as
+    /// values may be.
+    ///
+    /// # Errors
+    /// As [`Self::parse`].
+    pub fn parse_within(text: &str, depth: usize) -> Result<Self, JsonError> {
+        parse::canonicalise(text, depth).map(Self)
     }
 
     /// Takes a text that [`Canonical::parse`] made earlier, as it comes from our own pages.

@@ -43,6 +43,31 @@ pub enum Direction {
     Push,
 }
 
+macro_rules! named {
+    ($kind:ident: $($variant:ident = $name:literal),*) => {
+        impl $kind {
+            /// Its name on the wire.
+            pub const fn as_str(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $name,)*
+                }
+            }
+
+            /// The one of this name on the wire.
+            pub fn named(name: &str) -> Option<Self> {
+                match name {
+                    $($name => Some(Self::$variant),)*
+                    _ => None,
+                }
+            }
+        }
+    };
+}
+
+named!(Mode: Auto = "auto", Fast = "fast", Repair = "repair", Slow = "slow", Refresh = "refresh",
+    PullTruth = "pull_truth", PushTruth = "push_truth");
+named!(Direction: Both = "both", Pull = "pull", Push = "push");
+
 /// What a device tells of itself.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DeviceDescription {
@@ -153,4 +178,31 @@ pub struct OpenAnswer {
     /// The finish that rode on this call.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub finish: Option<Ridden<FinishAnswer>>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_names_are_those_that_serde_writes() {
+        let modes = [
+            Mode::Auto,
+            Mode::Fast,
+            Mode::Repair,
+            Mode::Slow,
+            Mode::Refresh,
+            Mode::PullTruth,
+            Mode::PushTruth,
+        ];
+        for mode in modes {
+            assert_eq!(serde_json::to_value(mode).unwrap(), mode.as_str());
+            assert_eq!(Mode::named(mode.as_str()), Some(mode));
+        }
+        for direction in [Direction::Both, Direction::Pull, Direction::Push] {
+            assert_eq!(serde_json::to_value(direction).unwrap(), direction.as_str());
+            assert_eq!(Direction::named(direction.as_str()), Some(direction));
+        }
+        assert_eq!((Mode::named("Fast"), Direction::named("")), (None, None));
+    }
 }

@@ -40,7 +40,8 @@ macro_rules! codes {
                 }
             }
 
-            fn read(text: Cow<'_, str>) -> Self {
+            /// The code written so; one that this version does not know is kept.
+            pub fn read(text: Cow<'_, str>) -> Self {
                 match text.as_ref() {
                     $($text => Self::$name,)*
                     _ => Self::Unknown(text.into_owned()),

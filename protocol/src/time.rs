@@ -14,7 +14,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 ///
 /// Written as RFC 3339 in UTC with exactly six fractional digits, so that checkins compare
 /// alike as numbers and as text.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Checkin(i64);
 
 /// Why a text is no time: it says what form is wanted.

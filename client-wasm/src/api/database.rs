@@ -1,9 +1,12 @@
 //! The database as JavaScript holds it.
 
-use std::rc::Rc;
+use std::{borrow::Cow, rc::Rc};
 
 use js_sys::{Function, Promise, Reflect};
-use tidemark_engine::client::{Client, Error, ErrorCode};
+use tidemark_engine::{
+    client::{Client, Error, ErrorCode},
+    json::Canonical,
+};
 use wasm_bindgen::prelude::*;
 
 use super::{
@@ -253,7 +256,12 @@ impl Core {
 
 /// The keys of a JSON array.
 pub(super) fn read_keys(keys: &str) -> Result<Vec<String>, Error> {
-    serde_json::from_str(keys).map_err(|_| Error::invalid("keys are strings"))
+    let wrong = || Error::invalid("keys are strings");
+    let keys = Canonical::parse(keys).map_err(|_| wrong())?;
+    let texts = keys.borrow().elements().map(|key| key.as_text());
+    texts
+        .map(|text| text.map(Cow::into_owned).ok_or_else(wrong))
+        .collect()
 }
 
 #[expect(clippy::cast_precision_loss, reason = "no device holds 2^53 records")]

@@ -3,6 +3,7 @@
 
 use serde::Deserialize;
 use tidemark_engine::client::{DeclaredIndex, Error, Options, SyncOptions};
+use tidemark_protocol::{Direction, Mode};
 use wasm_bindgen::JsValue;
 
 use crate::pages::Durability;
@@ -63,8 +64,9 @@ impl SyncRequest {
     pub(crate) fn into_engine(self) -> Result<SyncOptions, Error> {
         let unknown = |word: &str| Error::invalid(format!("there is no {word}"));
         Ok(SyncOptions {
-            mode: word(self.mode).map_err(|()| unknown("such mode"))?,
-            direction: word(self.direction).map_err(|()| unknown("such direction"))?,
+            mode: named(self.mode, Mode::named).ok_or_else(|| unknown("such mode"))?,
+            direction: named(self.direction, Direction::named)
+                .ok_or_else(|| unknown("such direction"))?,
             mirror: self.mirror,
             confirm: self.confirm,
         })
@@ -72,11 +74,8 @@ impl SyncRequest {
 }
 
 /// A word of the protocol, by its name on the wire.
-fn word<T: Default + serde::de::DeserializeOwned>(name: Option<String>) -> Result<T, ()> {
-    match name {
-        Some(name) => serde_json::from_value(serde_json::Value::String(name)).map_err(drop),
-        None => Ok(T::default()),
-    }
+fn named<T: Default>(name: Option<String>, named: fn(&str) -> Option<T>) -> Option<T> {
+    name.map_or_else(|| Some(T::default()), |name| named(&name))
 }
 
 /// Reads options, whatever their kind.

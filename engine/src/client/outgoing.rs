@@ -9,11 +9,12 @@ use alloc::{
     vec::Vec,
 };
 
-use tidemark_protocol::{Checkin, Limits, ServerRecord};
+use tidemark_protocol::{Checkin, Limits};
 
 use super::codec::Unreadable;
 use super::doc::{write_text, write_uuid};
 use super::record::{Edit, row_key, split_row_key};
+use super::wire::{Arrived, Request};
 use crate::json::{Canonical, CanonicalRef, Patch};
 
 /// What a body holds besides its records, at most.
@@ -65,16 +66,16 @@ pub(super) struct Outgoing {
 
 impl Outgoing {
     /// The pushed row that a record from the server answers.
-    pub(super) fn row_of(&self, record: &ServerRecord) -> Option<&[u8]> {
+    pub(super) fn row_of(&self, record: &Arrived<'_>) -> Option<&[u8]> {
         let local_id = record.local_id.map(|id| id.to_string());
-        let names = local_id.as_deref().into_iter().chain([record.key.as_str()]);
+        let names = local_id.as_deref().into_iter().chain([record.key.as_ref()]);
         let found = names
             .map(|name| row_key(&record.entity, name))
             .find_map(|row| self.sent.get_key_value(&row).map(|(row, _)| row.as_slice()));
         // The answer to a record that was dead before it was known may name no entity.
-        let is_dead = || record.deleted && local_id.as_deref() == Some(record.key.as_str());
+        let is_dead = || record.deleted && local_id.as_deref() == Some(record.key.as_ref());
         found.or_else(|| {
-            let dead = Some(record.key.as_str()).filter(|_| is_dead())?;
+            let dead = Some(record.key.as_ref()).filter(|_| is_dead())?;
             let is_it = |row: &&[u8]| split_row_key(row).is_ok_and(|(_, key)| key == dead);
             self.sent.keys().map(Vec::as_slice).find(is_it)
         })
@@ -137,24 +138,14 @@ impl Batch {
         Ok(Offer::Added)
     }
 
-    /// The members of a push, without braces.
-    pub(super) fn members(&self, seq: u32, more: bool, confirm: bool) -> String {
-        let mut out = String::with_capacity(self.records.len() + 64);
-        out.push_str("\"seq\":");
-        out.push_str(&seq.to_string());
-        out.push_str(",\"records\":[");
-        out.push_str(&self.records);
-        out.push_str(if more {
-            "],\"more\":true"
-        } else {
-            "],\"more\":false"
-        });
-        out.push_str(if confirm {
-            ",\"confirm\":true"
-        } else {
-            ",\"confirm\":false"
-        });
-        out
+    /// Adds the members of a push.
+    pub(super) fn write(&self, request: &mut Request, seq: u32, more: bool, confirm: bool) {
+        request.number("seq", seq.into());
+        request.json("records", "[");
+        request.append(&self.records);
+        request.append("]");
+        request.flag("more", more);
+        request.flag("confirm", confirm);
     }
 }
 

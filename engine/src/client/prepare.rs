@@ -6,12 +6,11 @@ use alloc::{
     vec::Vec,
 };
 
-use serde_json::value::RawValue;
 use tidemark_protocol::Key;
 use uuid::Uuid;
 
 use super::{Error, Operation};
-use crate::json::Canonical;
+use crate::json::{Canonical, Kind, MAX_DEPTH};
 
 /// An operation read once, however often it must be planned.
 #[derive(Debug)]
@@ -50,15 +49,16 @@ pub(super) fn prepare(
     Ok(match operation {
         Operation::Create { entity, values } => {
             check_entity(entity)?;
-            let values: Vec<&RawValue> = serde_json::from_str(values)
-                .map_err(|_| Error::invalid("`values` must be a JSON array"))?;
-            let records = values
-                .into_iter()
-                .map(|value| Ok((fresh(), canonical(value.get())?)))
-                .collect::<Result<_, Error>>()?;
+            // The list itself is a level that no value has.
+            let values = Canonical::parse_within(values, MAX_DEPTH + 1)
+                .map_err(|error| Error::invalid(error.to_string()))?;
+            if values.borrow().kind() != Kind::Array {
+                return Err(Error::invalid("`values` must be a JSON array"));
+            }
+            let records = values.borrow().elements();
             Prepared::Create {
                 entity: Rc::clone(entity),
-                records,
+                records: records.map(|value| (fresh(), value.to_canonical())).collect(),
             }
         }
         Operation::Update {

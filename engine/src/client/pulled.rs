@@ -10,15 +10,15 @@ use alloc::{
     vec::Vec,
 };
 
-use tidemark_protocol::{Key, LocalId, ServerRecord, Timestamp};
 use uuid::Uuid;
 
 use super::Error;
 use super::database::{Database, Stop};
 use super::outgoing::{Answer, Outgoing};
 use super::record::{Confirmed, row_key, split_row_key};
+use super::wire::Arrived;
 use crate::fingerprint::RecordFingerprint;
-use crate::json::Canonical;
+use crate::json::{Canonical, CanonicalRef};
 
 /// A page, ready to be applied any number of times.
 #[derive(Debug, Default)]
@@ -26,25 +26,27 @@ pub(super) struct PulledPage {
     /// By row key, each once; `None`: deleted.
     rows: Vec<(Vec<u8>, Option<Confirmed>)>,
     /// Names this device gave, and what they became.
-    pub(super) aliases: Vec<(Uuid, Key)>,
+    pub(super) aliases: Vec<(Uuid, String)>,
     /// Pushed rows that are hereby answered.
     pub(super) answers: Vec<(Vec<u8>, Answer)>,
     pub(super) conflicts: Vec<String>,
+    /// All that it holds.
+    pub(super) records: u64,
     /// Records that did not come as the answer to a push of this session.
     pub(super) pulled: u64,
     /// Of those, the deleted ones.
     pub(super) deleted: u64,
 }
 
-/// Reads a page strictly and hashes what it brings.
+/// Reads a page's `records` and hashes what they bring.
 pub(super) fn read_page(
-    records: Vec<ServerRecord>,
+    records: CanonicalRef<'_>,
     outgoing: &Outgoing,
 ) -> Result<PulledPage, Error> {
     let mut page = PulledPage::default();
-    page.rows.reserve(records.len());
-    for record in records {
-        page.read(&record, outgoing)?;
+    for record in records.elements() {
+        page.read(&Arrived::read(record)?, outgoing)?;
+        page.records += 1;
     }
     // Of two versions of one record in a page, the later comes later: it stays.
     page.rows.sort_by(|one, other| one.0.cmp(&other.0));
@@ -55,12 +57,12 @@ pub(super) fn read_page(
 }
 
 impl PulledPage {
-    fn read(&mut self, record: &ServerRecord, outgoing: &Outgoing) -> Result<(), Error> {
-        let key = record.key.as_str();
+    fn read(&mut self, record: &Arrived<'_>, outgoing: &Outgoing) -> Result<(), Error> {
+        let key = record.key.as_ref();
         let row = row_key(&record.entity, key);
         let pushed = outgoing.row_of(record).map(<[u8]>::to_vec);
         if let Some(conflict) = &record.conflict {
-            self.conflicts.push(conflict.clone());
+            self.conflicts.push(conflict.to_string());
         }
         if let Some(pushed) = &pushed {
             let (key, checkin) = (key.to_string(), record.checkin);
@@ -76,7 +78,7 @@ impl PulledPage {
             self.deleted += u64::from(record.deleted);
         }
         if let Some(local_id) = record.local_id.filter(|id| id.to_string() != key) {
-            self.aliases.push((local_id.uuid(), record.key.clone()));
+            self.aliases.push((local_id, key.to_string()));
         }
         let confirmed = if record.deleted {
             None
@@ -113,11 +115,9 @@ impl PulledPage {
     }
 }
 
-fn confirmed(record: &ServerRecord, sent: Option<Canonical>) -> Result<Confirmed, Error> {
-    let value = match (&record.value, sent) {
-        (Some(value), _) => {
-            Canonical::parse(value.get()).map_err(|error| Error::protocol(error.to_string()))?
-        }
+fn confirmed(record: &Arrived<'_>, sent: Option<Canonical>) -> Result<Confirmed, Error> {
+    let value = match (record.value, sent) {
+        (Some(value), _) => value.to_canonical(),
         (None, Some(sent)) => sent,
         (None, None) => {
             return Err(Error::protocol(
@@ -125,16 +125,15 @@ fn confirmed(record: &ServerRecord, sent: Option<Canonical>) -> Result<Confirmed
             ));
         }
     };
-    let at = |time: Option<&Timestamp>| -> Rc<str> { time.map_or("", Timestamp::as_str).into() };
-    let created = at(record.created.as_ref());
-    let updated = match &record.updated {
-        Some(updated) if updated.as_str() != &*created => updated.as_str().into(),
+    let created: Rc<str> = record.created.as_deref().unwrap_or_default().into();
+    let updated = match record.updated.as_deref() {
+        Some(updated) if *updated != *created => updated.into(),
         _ => Rc::clone(&created),
     };
     Ok(Confirmed {
         fingerprint: RecordFingerprint::of(&record.entity, value.borrow()),
         checkin: record.checkin,
-        handle: record.local_id.map(LocalId::uuid),
+        handle: record.local_id,
         created,
         updated,
         value,

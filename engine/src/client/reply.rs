@@ -3,30 +3,49 @@
 
 use alloc::{boxed::Box, format, string::ToString};
 
-use serde::de::DeserializeOwned;
-use tidemark_protocol::{Code, Problem, Ridden};
+use tidemark_protocol::{Code, Problem};
 
+use super::wire::{Members, need, read_answer};
 use super::{Error, ErrorCode, Reply, TransportError};
+use crate::json::{Canonical, CanonicalRef};
 
 /// The answer of a call that was answered 2xx, or why there is none.
-pub(super) fn read<T: DeserializeOwned>(reply: &Reply) -> Result<T, Error> {
+pub(super) fn read(reply: &Reply) -> Result<Canonical, Error> {
     if (200..300).contains(&reply.status) {
-        return serde_json::from_str(&reply.body)
-            .map_err(|error| Error::protocol(format!("the answer cannot be read: {error}")));
+        return read_answer(&reply.body);
     }
-    let error = match serde_json::from_str::<Problem>(&reply.body) {
+    let problem = read_answer(&reply.body).and_then(|body| problem(Members(body.borrow())));
+    let error = match problem {
         Ok(problem) => refused(problem),
         Err(_) => unexplained(reply.status),
     };
     Err(error.with_retry_after(reply.retry_after_seconds))
 }
 
-/// The answer of a phase that rode.
-pub(super) fn ridden<T>(ridden: Ridden<T>) -> Result<T, Error> {
-    match ridden {
-        Ridden::Done(answer) => Ok(answer),
-        Ridden::Failed(problem) => Err(refused(problem)),
+/// The answer of a phase that rode, or the problem that stopped it: only problems have a code.
+pub(super) fn ridden(answer: CanonicalRef<'_>) -> Result<CanonicalRef<'_>, Error> {
+    let members = Members(answer);
+    if members.get("code").is_some() {
+        return Err(refused(problem(members)?));
     }
+    Ok(answer)
+}
+
+/// Reads a problem.
+pub(super) fn problem(members: Members<'_>) -> Result<Problem, Error> {
+    let code = Code::read(need(members.text("code")?, "code")?);
+    let detail = members.text("detail")?.unwrap_or_default();
+    let mut problem = Problem::new(code, detail);
+    if let Some(title) = members.text("title")? {
+        problem.title = title.into_owned().into();
+    }
+    if let Some(status) = members.number("status")? {
+        problem.status = u16::try_from(status).unwrap_or_default();
+    }
+    problem.deletes = members.number("deletes")?;
+    problem.changes = members.number("changes")?;
+    problem.live = members.number("live")?;
+    Ok(problem)
 }
 
 /// Why a call has no answer at all.

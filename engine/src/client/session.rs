@@ -15,18 +15,22 @@ use alloc::{
     vec::Vec,
 };
 
-use tidemark_protocol::{Checkin, Code, FinishAnswer, FinishRequest, Limits, Problem, SessionId};
+use tidemark_protocol::{Checkin, Code, Limits, Problem};
 use uuid::Uuid;
 
 use super::outgoing::Outgoing;
 use super::shared::Shared;
+use super::wire::{Members, Request};
 use super::{
     Cancel, Environment, Error, ErrorCode, Event, Phase, Progress, Reply, SyncOptions, SyncReport,
     Transport, reply,
 };
+use crate::json::Canonical;
 
 /// How often one call of `sync` opens a session before it gives up for now.
 const ROUNDS_MAX: u32 = 5;
+/// Room for a request that carries no records.
+const FINISH_BYTES: usize = 256;
 
 /// What to do differently because of how the session before ended.
 #[derive(Clone, Copy, Debug, Default)]
@@ -53,7 +57,7 @@ pub(super) struct Session<'c, E: Environment> {
     report: &'c mut SyncReport,
     lessons: Lessons,
     attempt: Uuid,
-    sync_uuid: Option<SessionId>,
+    sync_uuid: Option<Uuid>,
     /// The server's clock up to which the pull goes.
     max_checkin: Option<Checkin>,
     /// Where the pull's window starts.
@@ -146,20 +150,28 @@ impl<'c, E: Environment> Session<'c, E> {
     async fn finish(&mut self) -> Result<(), Error> {
         self.phase(Phase::Finishing);
         let summary = self.shared.current().root.confirmed.summary();
-        let request = FinishRequest {
-            sync_uuid: self.sync_uuid,
-            last_update: self.max_checkin,
-            fingerprint: Some(summary.sum.to_string()),
-            count: Some(summary.count),
-        };
-        let reply = self.call("/v1/sync/finish", to_json(&request)?).await?;
-        let answer: FinishAnswer = reply::read(&reply)?;
-        self.report.in_sync = answer.in_sync;
+        let mut request = self.request(FINISH_BYTES);
+        if let Some(max_checkin) = self.max_checkin {
+            request.text("last_update", &max_checkin.to_string());
+        }
+        request.text("fingerprint", &summary.sum.to_string());
+        request.number("count", summary.count);
+        let answer = self.call("/v1/sync/finish", request.finish()).await?;
+        self.report.in_sync = Members(answer.borrow()).flag("in_sync")?;
         Ok(())
     }
 
+    /// A request in this session, with room for so many bytes.
+    fn request(&self, bytes: usize) -> Request {
+        let mut request = Request::with_capacity(bytes);
+        if let Some(sync_uuid) = self.sync_uuid {
+            request.text("sync_uuid", &sync_uuid.to_string());
+        }
+        request
+    }
+
     /// One call: a refused token is renewed once; a sync that was cancelled makes no more.
-    async fn call(&mut self, path: &str, body: String) -> Result<Reply, Error> {
+    async fn call(&mut self, path: &str, body: String) -> Result<Canonical, Error> {
         if self.cancel.is_cancelled() {
             return Err(Error::new(ErrorCode::Cancelled, "the sync was cancelled"));
         }
@@ -168,11 +180,11 @@ impl<'c, E: Environment> Session<'c, E> {
     }
 
     /// Counts a call in the report.
-    fn account(&mut self, called: Called) -> Result<Reply, Error> {
+    fn account(&mut self, called: Called) -> Result<Canonical, Error> {
         self.report.round_trips += called.round_trips;
         self.report.bytes_sent += called.bytes_sent;
         self.report.bytes_received += called.bytes_received;
-        called.answer
+        reply::read(&called.answer?)
     }
 
     fn phase(&self, phase: Phase) {
@@ -225,10 +237,6 @@ async fn call<E: Environment>(shared: &Shared<E>, path: &str, body: String) -> C
         bytes_sent,
         bytes_received,
     }
-}
-
-fn to_json(request: &impl serde::Serialize) -> Result<String, Error> {
-    serde_json::to_string(request).map_err(|_| Error::protocol("a request cannot be written"))
 }
 
 /// A copy of this device is at work elsewhere, or was: from now on this is another.

@@ -9,21 +9,55 @@ use alloc::{
     string::{String, ToString},
 };
 
-use tidemark_protocol::{
-    Checkin, Code, DeviceDescription, DeviceId, Mode, OpenAnswer, OpenRequest, PROTOCOL_VERSION,
-    PullAnswer, PushAnswer, Ridden,
-};
+use tidemark_protocol::{Checkin, Code, Limits, Mode, PROTOCOL_VERSION};
+use uuid::Uuid;
 
-use super::{Session, to_json};
+use super::Session;
+use super::pull::riding;
 use crate::client::root::Root;
+use crate::client::wire::{Members, Request, need};
 use crate::client::{Environment, Error, ErrorCode, reply};
+use crate::json::{Canonical, CanonicalRef};
+
+/// Room for an open that carries no records.
+const OPEN_BYTES: usize = 1024;
 
 /// What rode on an open that made a session.
 #[derive(Default)]
 pub(super) struct Riders {
     /// The first batch's answer, and whether more batches follow.
-    pub(super) push: Option<(PushAnswer, bool)>,
-    pub(super) pull: Option<Ridden<PullAnswer>>,
+    pub(super) push: Option<(Canonical, bool)>,
+    pub(super) pull: Option<Canonical>,
+}
+
+/// What a pull that rode on a call was answered, be it a problem.
+pub(super) fn ridden_pull(answer: Members<'_>) -> Option<Canonical> {
+    answer.get("pull").map(CanonicalRef::to_canonical)
+}
+
+/// What the answer to an open says, but for its riders.
+struct Opened {
+    sync_uuid: Option<Uuid>,
+    datastore: String,
+    last_sync: Option<Checkin>,
+    max_checkin: Checkin,
+    mode: Mode,
+    in_sync: bool,
+    limits: Limits,
+}
+
+impl Opened {
+    fn read(answer: Members<'_>) -> Result<Self, Error> {
+        Ok(Self {
+            sync_uuid: answer.uuid("sync_uuid")?,
+            datastore: need(answer.text("datastore")?, "datastore")?.into_owned(),
+            last_sync: answer.checkin("last_sync")?,
+            max_checkin: need(answer.checkin("max_checkin")?, "max_checkin")?,
+            mode: answer.mode()?,
+            in_sync: answer.flag("in_sync")?,
+            limits: answer.limits()?,
+        })
+    }
 }
 
 impl<E: Environment> Session<'_, E> {
@@ -48,83 +82,80 @@ impl<E: Environment> Session<'_, E> {
         self.limits = root.limits;
         self.sent = root.sent;
         self.total = root.overlay.len() - root.set_aside;
-        let mut body = to_json(&self.request(&root))?;
-        let batch = if self.total > 0 && root.datastore.is_some() && !lessons.bare {
+        let mut request = self.open_request(&root);
+        let next = if self.total > 0 && root.datastore.is_some() && !lessons.bare {
             self.next_batch(0).await?
         } else {
             None
         };
-        let push_follows = self.total > 0 && batch.as_ref().is_none_or(|batch| batch.more);
-        body.pop();
-        if let Some(batch) = &batch {
-            body.push_str(",\"push\":{");
-            body.push_str(&batch.members);
-            body.push('}');
+        let push_follows = self.total > 0 && next.as_ref().is_none_or(|next| next.more);
+        if let Some(next) = &next {
+            let mut push = Request::with_capacity(next.batch.records.len() + OPEN_BYTES);
+            self.write_batch(&mut push, next);
+            request.json("push", &push.finish());
         }
         if !push_follows && !lessons.bare {
-            body.push_str(",\"pull\":");
-            body.push_str(&super::pull::request(None, root.cursor()));
+            request.json("pull", &riding(root.cursor()));
         }
-        body.push('}');
-        let reply = self.call("/v1/sync/open", body).await?;
-        let answer: OpenAnswer = reply::read(&reply).map_err(|error| not_ours(error, &root))?;
-        if root
-            .datastore
-            .as_ref()
-            .is_some_and(|ours| *ours != answer.datastore)
-        {
+        let called = self.call("/v1/sync/open", request.finish()).await;
+        let answer = called.map_err(|error| not_ours(error, &root))?;
+        let members = Members(answer.borrow());
+        let opened = Opened::read(members)?;
+        let ours = root.datastore.as_ref();
+        if ours.is_some_and(|ours| *ours != opened.datastore) {
             return Err(wrong_user());
         }
-        self.settle(&root, &answer).await?;
-        if answer.sync_uuid.is_none() {
+        self.settle(&root, &opened).await?;
+        if opened.sync_uuid.is_none() {
             return Ok(None);
         }
-        let staged_fits = root
-            .staged
-            .as_ref()
-            .is_none_or(|staged| staged.start == self.start);
-        let push = match (batch, answer.push) {
-            (Some(batch), Some(ridden)) => Some((reply::ridden(ridden)?, batch.more)),
+        let push = match (next, members.get("push")) {
+            (Some(next), Some(ridden)) => {
+                let answer = reply::ridden(ridden).map_err(|error| self.held(error))?;
+                Some((answer.to_canonical(), next.more))
+            }
             (Some(_), None) => return Err(Error::protocol("the riding push was not answered")),
             (None, _) => None,
         };
-        Ok(Some(Riders {
-            push,
-            pull: answer.pull.filter(|_| staged_fits),
-        }))
+        let staged = root.staged.as_ref();
+        let staged_fits = staged.is_none_or(|staged| staged.start == self.start);
+        let pull = ridden_pull(members).filter(|_| staged_fits);
+        Ok(Some(Riders { push, pull }))
     }
 
-    fn request(&self, root: &Root) -> OpenRequest {
-        OpenRequest {
-            device_uuid: DeviceId::new(root.device),
-            attempts: root.attempts.clone(),
-            datastore: root
-                .datastore
-                .clone()
-                .or_else(|| self.shared.options.datastore.clone()),
-            protocol: PROTOCOL_VERSION,
-            mode: self.options.mode,
-            direction: self.options.direction,
-            mirror: self.options.mirror,
-            last_sync: root.last_sync,
-            pending: self.total,
-            fingerprint: fingerprint(root),
-            device: self
-                .shared
-                .options
-                .device_name
-                .clone()
-                .map(|name| DeviceDescription { name: Some(name) }),
-            previous: None,
-            push: None,
-            pull: None,
-            finish: None,
+    fn open_request(&self, root: &Root) -> Request {
+        let mut request = Request::with_capacity(OPEN_BYTES);
+        let options = &self.shared.options;
+        request.text("device_uuid", &root.device.to_string());
+        request.json("attempts", "[");
+        for (place, attempt) in root.attempts.iter().enumerate() {
+            if place > 0 {
+                request.append(",");
+            }
+            request.append(Canonical::string(&attempt.to_string()).as_str());
         }
+        request.append("]");
+        let datastore = root.datastore.as_ref().or(options.datastore.as_ref());
+        request.text_if("datastore", datastore.map(String::as_str));
+        request.number("protocol", PROTOCOL_VERSION.into());
+        request.text("mode", self.options.mode.as_str());
+        request.text("direction", self.options.direction.as_str());
+        request.flag("mirror", self.options.mirror);
+        let last_sync = root.last_sync.map(|at| at.to_string());
+        request.text_if("last_sync", last_sync.as_deref());
+        request.number("pending", self.total);
+        request.text_if("fingerprint", fingerprint(root).as_deref());
+        if let Some(name) = &options.device_name {
+            let mut device = Request::with_capacity(name.len() + 16);
+            device.text("name", name);
+            request.json("device", &device.finish());
+        }
+        request
     }
 
     /// Keeps what the answer says, before anything is sent.
-    async fn settle(&mut self, root: &Root, answer: &OpenAnswer) -> Result<(), Error> {
-        self.report.mode = mode_name(answer.mode).to_string();
+    async fn settle(&mut self, root: &Root, answer: &Opened) -> Result<(), Error> {
+        self.report.mode = answer.mode.as_str().to_string();
         let Some(sync_uuid) = answer.sync_uuid else {
             if !answer.in_sync {
                 return Err(Error::protocol("neither in sync nor a session"));
@@ -138,7 +169,7 @@ impl<E: Environment> Session<'_, E> {
                 ErrorCode::NotSupported,
                 format!(
                     "the server asks for a sync in mode `{}`",
-                    mode_name(answer.mode)
+                    answer.mode.as_str()
                 ),
             ));
         }
@@ -153,7 +184,7 @@ impl<E: Environment> Session<'_, E> {
     async fn bind(
         &mut self,
         root: &Root,
-        answer: &OpenAnswer,
+        answer: &Opened,
         last_sync: Option<Checkin>,
     ) -> Result<(), Error> {
         let start = answer.last_sync;
@@ -212,16 +243,4 @@ fn wrong_user() -> Error {
         ErrorCode::WrongUser,
         "this database belongs to another account's datastore",
     )
-}
-
-const fn mode_name(mode: Mode) -> &'static str {
-    match mode {
-        Mode::Auto => "auto",
-        Mode::Fast => "fast",
-        Mode::Repair => "repair",
-        Mode::Slow => "slow",
-        Mode::Refresh => "refresh",
-        Mode::PullTruth => "pull_truth",
-        Mode::PushTruth => "push_truth",
-    }
 }

@@ -3,69 +3,81 @@
 //! The next page is on its way while this one is applied. All but the last are staged; the
 //! last is applied, and everything published, in one commit.
 
-use alloc::string::{String, ToString};
+use alloc::{
+    borrow::Cow,
+    string::{String, ToString},
+};
 use core::future::{Future, poll_fn};
 use core::pin::pin;
 use core::task::Poll;
 
-use tidemark_protocol::{Code, PullAnswer, Ridden, SessionId};
+use tidemark_protocol::Code;
 
 use super::{Session, call};
-use crate::client::doc::write_text;
 use crate::client::publish::{Publication, publish};
 use crate::client::pulled::{PulledPage, read_page};
+use crate::client::wire::{Members, Request, need};
 use crate::client::{Environment, Error, ErrorCode, Event, Phase, reply};
+use crate::json::Canonical;
 
-/// The body of a pull, riding or not.
-pub(super) fn request(sync_uuid: Option<SessionId>, cursor: Option<&str>) -> String {
-    let mut body = String::from("{");
-    if let Some(sync_uuid) = sync_uuid {
-        body.push_str("\"sync_uuid\":");
-        write_text(&mut body, &sync_uuid.to_string());
-        body.push(',');
-    }
-    body.push_str("\"cursor\":");
+const PULL: &str = "/v1/sync/pull";
+/// Room for a request.
+const PULL_BYTES: usize = 256;
+
+/// Adds what a pull asks for, riding or not.
+pub(super) fn ask(request: &mut Request, cursor: Option<&str>) {
     match cursor {
-        Some(cursor) => write_text(&mut body, cursor),
-        None => body.push_str("null"),
+        Some(cursor) => request.text("cursor", cursor),
+        None => request.json("cursor", "null"),
     }
-    body.push('}');
-    body
+}
+
+/// A pull that rides.
+pub(super) fn riding(cursor: Option<&str>) -> String {
+    let mut request = Request::with_capacity(PULL_BYTES);
+    ask(&mut request, cursor);
+    request.finish()
 }
 
 impl<E: Environment> Session<'_, E> {
     /// Pulls to the end of the window and publishes it; true: some records were refused for
-    /// now because the server wants them whole.
-    pub(super) async fn pull(&mut self, first: Option<Ridden<PullAnswer>>) -> Result<bool, Error> {
+    /// now because the server wants them whole. `first` is the answer of a pull that rode.
+    pub(super) async fn pull(&mut self, first: Option<Canonical>) -> Result<bool, Error> {
         self.phase(Phase::Pulling);
         let mut cursor = self.shared.current().root.cursor().map(ToString::to_string);
-        let mut answer: PullAnswer = match first {
-            Some(ridden) => reply::ridden(ridden)?,
-            None => {
-                let body = request(self.sync_uuid, cursor.as_deref());
-                reply::read(&self.call("/v1/sync/pull", body).await?)?
+        let mut answer = match first {
+            Some(answer) => {
+                reply::ridden(answer.borrow())?;
+                answer
             }
+            None => self.call(PULL, self.pull_body(cursor.as_deref())).await?,
         };
         let mut done = 0;
         loop {
-            done += answer.records.len() as u64;
-            self.progress(done, done + answer.remaining);
-            let page = read_page(answer.records, &self.outgoing)?;
+            let members = Members(answer.borrow());
+            let page = read_page(need(members.get("records"), "records")?, &self.outgoing)?;
+            done += page.records;
+            self.progress(done, done + members.number("remaining")?.unwrap_or(0));
             self.count(&page);
-            let Some(next) = answer.cursor else {
+            let Some(next) = members.text("cursor")?.map(Cow::into_owned) else {
                 return self.publish(&page, cursor.as_deref()).await;
             };
             if self.cancel.is_cancelled() {
                 return Err(Error::new(ErrorCode::Cancelled, "the sync was cancelled"));
             }
-            let body = request(self.sync_uuid, Some(&next));
-            let called = call(self.shared, "/v1/sync/pull", body);
+            let called = call(self.shared, PULL, self.pull_body(Some(&next)));
             let staged = self.stage(&page, cursor.as_deref(), &next);
             let (staged, called) = both(staged, called).await;
             staged?;
-            answer = reply::read(&self.account(called)?)?;
+            answer = self.account(called)?;
             cursor = Some(next);
         }
+    }
+
+    fn pull_body(&self, cursor: Option<&str>) -> String {
+        let mut request = self.request(PULL_BYTES);
+        ask(&mut request, cursor);
+        request.finish()
     }
 
     /// Notes what a page answers and brings.

@@ -1,22 +1,26 @@
 //! Push: the person's edits, batch by batch, until the server has mingled them.
 
-use alloc::string::{String, ToString};
+use alloc::string::String;
 
-use tidemark_protocol::{Code, Problem, PullAnswer, PushAnswer, PushOutcome, PushSummary, Ridden};
+use tidemark_protocol::{Code, Problem};
 
 use super::Session;
-use super::open::Riders;
-use crate::client::doc::write_text;
+use super::open::{Riders, ridden_pull};
+use super::pull::riding;
 use crate::client::outgoing::{Batch, Offer};
+use crate::client::wire::{Members, Request, need};
 use crate::client::{Environment, Error, ErrorCode, Event, Phase, reply};
+use crate::json::{Canonical, CanonicalRef};
 
 /// How many rows are read from the overlay at once.
 const ROWS_READ: usize = 1_000;
+/// Room in a request for what is not records.
+const PUSH_BYTES: usize = 512;
 
 /// A batch, ready to be sent.
 pub(super) struct NextBatch {
-    /// The members of its push, without braces.
-    pub(super) members: String,
+    pub(super) batch: Batch,
+    pub(super) seq: u32,
     /// Others follow.
     pub(super) more: bool,
 }
@@ -26,14 +30,14 @@ impl<E: Environment> Session<'_, E> {
     pub(super) async fn push(
         &mut self,
         riders: Riders,
-    ) -> Result<Option<Ridden<PullAnswer>>, Error> {
+    ) -> Result<Option<Canonical>, Error> {
         if self.total == 0 {
             return Ok(riders.pull);
         }
         self.phase(Phase::Pushing);
         let (mut seq, mut more) = (0, true);
         if let Some((answer, follows)) = riders.push {
-            self.answered(answer)?;
+            self.answered(answer.borrow())?;
             (seq, more) = (1, follows);
             if !more {
                 return Ok(riders.pull);
@@ -46,9 +50,9 @@ impl<E: Environment> Session<'_, E> {
             };
             more = batch.more;
             let body = self.push_body(&batch);
-            let reply = self.call("/v1/sync/push", body).await?;
-            let answer = reply::read(&reply).map_err(|error| self.held(error))?;
-            pull = self.answered(answer)?;
+            let called = self.call("/v1/sync/push", body).await;
+            let answer = called.map_err(|error| self.held(error))?;
+            pull = self.answered(answer.borrow())?;
             seq += 1;
             let (done, total) = (self.outgoing.order.len() as u64, self.total);
             self.progress(done.min(total), total);
@@ -93,58 +97,58 @@ impl<E: Environment> Session<'_, E> {
         if batch.count == 0 && seq == 0 {
             return Ok(None);
         }
-        let members = batch.members(seq, more, self.options.confirm && !more);
-        Ok(Some(NextBatch { members, more }))
+        Ok(Some(NextBatch { batch, seq, more }))
     }
 
-    fn push_body(&self, batch: &NextBatch) -> String {
-        let mut body = String::with_capacity(batch.members.len() + 160);
-        body.push_str("{\"sync_uuid\":");
-        write_text(
-            &mut body,
-            &self.sync_uuid.map(|id| id.to_string()).unwrap_or_default(),
-        );
-        body.push(',');
-        body.push_str(&batch.members);
-        if !batch.more {
-            body.push_str(",\"pull\":");
-            body.push_str(&super::pull::request(
-                None,
-                self.shared.current().root.cursor(),
-            ));
+    /// Adds a batch to a request.
+    pub(super) fn write_batch(&self, request: &mut Request, next: &NextBatch) {
+        let confirm = self.options.confirm && !next.more;
+        next.batch.write(request, next.seq, next.more, confirm);
+    }
+
+    fn push_body(&self, next: &NextBatch) -> String {
+        let mut request = self.request(next.batch.records.len() + PUSH_BYTES);
+        self.write_batch(&mut request, next);
+        if !next.more {
+            let current = self.shared.current();
+            request.json("pull", &riding(current.root.cursor()));
         }
-        body.push('}');
-        body
+        request.finish()
     }
 
-    fn answered(&mut self, answer: PushAnswer) -> Result<Option<Ridden<PullAnswer>>, Error> {
-        if let PushOutcome::Mingled(summary) = answer.outcome {
-            self.mingled(summary)?;
+    /// Notes what a push was answered; gives the pull that rode on it.
+    fn answered(&mut self, answer: CanonicalRef<'_>) -> Result<Option<Canonical>, Error> {
+        let members = Members(answer);
+        if members.get("staged").is_none() {
+            self.mingled(members)?;
         }
-        Ok(answer.pull)
+        Ok(ridden_pull(members))
     }
 
-    fn mingled(&mut self, summary: PushSummary) -> Result<(), Error> {
-        self.max_checkin = Some(summary.max_checkin);
-        self.report.pushed += summary
-            .received
-            .saturating_sub(summary.rejected.len() as u64);
-        self.report.conflicts += summary.conflicts;
-        for rejection in summary.rejected {
-            let place = usize::try_from(rejection.index).ok();
+    fn mingled(&mut self, summary: Members<'_>) -> Result<(), Error> {
+        self.max_checkin = Some(need(summary.checkin("max_checkin")?, "max_checkin")?);
+        self.report.pushed += summary.number("received")?.unwrap_or(0);
+        self.report.conflicts += summary.number("conflicts")?.unwrap_or(0);
+        let Some(rejected) = summary.get("rejected") else {
+            return Ok(());
+        };
+        for rejection in rejected.elements() {
+            let rejection = Members(rejection);
+            let place = usize::try_from(need(rejection.number("index")?, "index")?).ok();
             let row = place
                 .and_then(|place| self.outgoing.order.get(place))
                 .ok_or_else(|| Error::protocol("a record was rejected that was not pushed"))?;
+            let problem = reply::problem(need(rejection.members("problem"), "problem")?)?;
             if let Some(sent) = self.outgoing.sent.get(row) {
-                self.refused
-                    .insert(row.clone(), (sent.edit, rejection.problem));
+                self.refused.insert(row.clone(), (sent.edit, problem));
             }
+            self.report.pushed = self.report.pushed.saturating_sub(1);
         }
         Ok(())
     }
 
     /// Tells of an airbag, which a person has to see.
-    fn held(&self, error: Error) -> Error {
+    pub(super) fn held(&self, error: Error) -> Error {
         if error.code == ErrorCode::Airbag {
             let problem = error.problem.as_deref();
             self.tell(Event::Airbag {
