@@ -3,7 +3,7 @@ import { type Core, destroyCore, Operations } from '../wasm/tidemark.js';
 import { runBatch, type WorkBatch } from './batch.ts';
 import { type Records, RecordsOf, type Write } from './collection.ts';
 import { answer, invalid, TidemarkError, toError } from './error.ts';
-import { connectOptions, entityName, queryText } from './options.ts';
+import { connectOptions, entityName, queryText, syncOptions } from './options.ts';
 import { type CoreStatus, isActive, shownStatus } from './status.ts';
 import { fromSlices, toSlices } from './text.ts';
 import type {
@@ -63,14 +63,15 @@ export class LocalDatabase implements Database, Records {
   }
 
   async sync(options: SyncOptions = {}): Promise<SyncReport> {
-    const { signal, ...rest } = options;
+    const { mode, direction, mirror, confirm } = syncOptions(options);
+    const { signal } = options;
     if (signal?.aborted) throw cancelled(signal);
     const core = this.#open();
     const handle = core.newSync();
     const cancel = (): void => handle.cancel();
     signal?.addEventListener('abort', cancel);
     try {
-      return (await answer(core.sync(rest, handle))) as SyncReport;
+      return (await answer(core.sync(mode, direction, mirror, confirm, handle))) as SyncReport;
     } catch (error) {
       throw signal?.aborted ? cancelled(signal) : error;
     } finally {
@@ -80,8 +81,8 @@ export class LocalDatabase implements Database, Records {
   }
 
   async connect(options: ConnectOptions): Promise<void> {
-    const { address, token, isAuto } = connectOptions(options);
-    this.#open().connect(address, token ?? null, isAuto);
+    const { address, token, isAuto, datastore } = connectOptions(options);
+    this.#open().connect(address, token ?? null, isAuto, datastore);
   }
 
   disconnect(): void {

@@ -1,5 +1,5 @@
 /** The package's one entry. Importing it starts nothing. */
-import { openCore } from '../wasm/tidemark.js';
+import { OpenOptions as CoreOptions, openCore } from '../wasm/tidemark.js';
 import { LocalDatabase } from './database.ts';
 import { answer } from './error.ts';
 import { load } from './module.ts';
@@ -9,12 +9,14 @@ import type { Database, OpenOptions } from './tidemark.d.ts';
 export { TidemarkError } from './error.ts';
 
 export async function open(options: OpenOptions): Promise<Database> {
-  const core = openOptions(options);
+  const looked = openOptions(options);
   const { server, token, sync } = options;
   const connection = server === undefined ? undefined : { server, token, sync };
   if (connection) connectOptions(connection);
   await load(options.wasm);
-  const database = new LocalDatabase(core.name);
+  const core = new CoreOptions(looked.name, looked.strict, looked.datastore, looked.deviceName);
+  for (const { entity, fields } of looked.indexes) core.index(entity, fields);
+  const database = new LocalDatabase(looked.name);
   database.begin(await answer(openCore(core, database.heard)));
   if (connection) await database.connect(connection);
   return database;

@@ -1,15 +1,15 @@
 /** Looks at what the app gives, so that a mistake is told where it is made. */
 import { invalid } from './error.ts';
 import { toText } from './text.ts';
-import type { ConnectOptions, OpenOptions, Query, Token } from './tidemark.d.ts';
+import type { ConnectOptions, OpenOptions, Query, SyncOptions, Token } from './tidemark.d.ts';
 
-/** What the module takes to open a database. */
-export interface CoreOptions {
+/** How to open a database, looked at. */
+export interface Looked {
   name: string;
   strict: boolean;
   indexes: { entity: string; fields: string[] }[];
-  datastore?: string;
-  device_name?: string;
+  datastore: string | undefined;
+  deviceName: string | undefined;
 }
 
 /** A server, looked at. */
@@ -17,9 +17,10 @@ export interface Server {
   address: string;
   token: Token | undefined;
   isAuto: boolean;
+  datastore: string | undefined;
 }
 
-export function openOptions(options: OpenOptions): CoreOptions {
+export function openOptions(options: OpenOptions): Looked {
   const example = "Open a database like this: open({ name: 'notes', server: 'https://sync.example.com', token }).";
   if (typeof options !== 'object' || options === null) throw invalid('open takes an object of options', example);
   const { name, datastore, deviceName, durability } = options;
@@ -31,13 +32,26 @@ export function openOptions(options: OpenOptions): CoreOptions {
     name,
     strict: durability === 'strict',
     indexes: declared(options.indexes),
-    ...(datastore === undefined ? {} : { datastore: text(datastore, 'datastore') }),
-    ...(deviceName === undefined ? {} : { device_name: text(deviceName, 'deviceName') }),
+    datastore: text(datastore, 'datastore'),
+    deviceName: text(deviceName, 'deviceName'),
   };
 }
 
+/** The words of a sync; which of them there are, the module knows. */
+export function syncOptions(options: SyncOptions): { mode: string; direction: string; mirror: boolean; confirm: boolean } {
+  if (typeof options !== 'object' || options === null) throw invalid('sync takes an object of options', "For example: db.sync({ direction: 'pull' }).");
+  const { mode, direction, mirror, confirm } = options;
+  for (const [name, word] of Object.entries({ mode, direction })) {
+    if (word !== undefined && typeof word !== 'string') throw invalid(`\`${name}\` is no word`, 'Give one of its words, or leave it out.');
+  }
+  for (const [name, flag] of Object.entries({ mirror, confirm })) {
+    if (flag !== undefined && typeof flag !== 'boolean') throw invalid(`\`${name}\` is neither true nor false`, 'Leave it out where it is false.');
+  }
+  return { mode: mode ?? '', direction: direction ?? '', mirror: mirror ?? false, confirm: confirm ?? false };
+}
+
 export function connectOptions(options: ConnectOptions): Server {
-  const { server, token, sync } = options ?? {};
+  const { server, token, sync, datastore } = options ?? {};
   const help = "Give the server's address, like 'https://sync.example.com'.";
   let url: URL;
   try {
@@ -54,7 +68,7 @@ export function connectOptions(options: ConnectOptions): Server {
   if (sync !== undefined && sync !== 'auto' && sync !== 'manual') {
     throw invalid(`there is no sync ${quote(sync)}`, "Take 'auto' or 'manual'.");
   }
-  return { address: (url.origin + url.pathname).replace(/\/+$/, ''), token, isAuto: sync !== 'manual' };
+  return { address: (url.origin + url.pathname).replace(/\/+$/, ''), token, isAuto: sync !== 'manual', datastore: text(datastore, 'datastore') };
 }
 
 export function entityName(entity: string): string {
@@ -85,7 +99,7 @@ export function queryText<T>(query: Query<T> | undefined): string {
   return toText(typeof orderBy === 'string' ? { ...query, orderBy: [orderBy] } : query, 'the query');
 }
 
-function declared(indexes: OpenOptions['indexes']): CoreOptions['indexes'] {
+function declared(indexes: OpenOptions['indexes']): Looked['indexes'] {
   const help = "Declare indexes like this: { todo: ['list', ['list', 'updated']] }.";
   if (indexes === undefined) return [];
   if (typeof indexes !== 'object' || indexes === null) throw invalid('`indexes` is no object', help);
@@ -101,7 +115,8 @@ function declared(indexes: OpenOptions['indexes']): CoreOptions['indexes'] {
   });
 }
 
-function text(value: unknown, name: string): string {
+function text(value: unknown, name: string): string | undefined {
+  if (value === undefined) return undefined;
   if (typeof value !== 'string' || value === '') throw invalid(`\`${name}\` is no text`, 'Give a string, or leave it out.');
   return value;
 }

@@ -108,7 +108,7 @@ impl<E: Environment> Client<E> {
         let client = Self {
             inner: Rc::new(inner),
         };
-        let declared = client.shared().options.indexes.clone();
+        let declared = client.shared().options.borrow().indexes.clone();
         client
             .shared()
             .change(|database| database.declare(&declared))
@@ -195,6 +195,12 @@ impl<E: Environment> Client<E> {
     /// Where the pages cannot be read.
     pub async fn pending(&self) -> Result<Vec<Doc>, Error> {
         self.look(read::pending).await
+    }
+
+    /// Names the datastore to belong to, if this database belongs to none yet; `None`: the
+    /// user's own. It counts from the next sync on.
+    pub fn set_datastore(&self, datastore: Option<String>) {
+        self.shared().options.borrow_mut().datastore = datastore;
     }
 
     /// Brings both sides in step. Syncs of one client come one after the other; only one tab

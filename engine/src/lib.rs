@@ -16,8 +16,7 @@ pub mod json;
 pub mod key;
 pub mod merge;
 pub mod query;
+pub mod sort;
 pub mod store;
 pub mod truth;
 pub mod version;
-
-mod sort;

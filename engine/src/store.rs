@@ -72,7 +72,7 @@ pub use edit::{Edit, Edits};
 pub use freed::FreedPages;
 pub use memory::{Fault, MemoryPages};
 pub use page::{Page, Slice};
-pub use paged::{PageSource, Shape, SumOf, TreeError};
+pub use paged::{Lack, PageSource, Shape, SumOf, TreeError};
 pub use port::{Commit, Committed, PageId, Pages, PagesError, Revision, RootRecord};
 pub use summary::Summary;
 pub use tree::Tree;

@@ -5,7 +5,7 @@ use std::{borrow::Cow, rc::Rc};
 use js_sys::{Function, Promise, Reflect};
 use tidemark_engine::{
     client::{Client, Error, ErrorCode},
-    json::Canonical,
+    json::{Canonical, CanonicalRef},
 };
 use wasm_bindgen::prelude::*;
 
@@ -13,7 +13,7 @@ use super::{
     answer::{answers, of_pages, plain, promise, slices, thrown},
     batch::CoreBatch,
     operations::Operations,
-    options::{OpenOptions, SyncRequest, read},
+    options::{OpenOptions, sync_options},
 };
 use crate::{
     environment::Browser,
@@ -58,15 +58,14 @@ impl SyncHandle {
 /// Opens a database, making it where there is none. `listener` is called with an event's name
 /// and its detail, never while a call of the database is on the stack.
 #[wasm_bindgen(js_name = openCore, unchecked_return_type = "Promise<Core>")]
-pub fn open_core(options: JsValue, listener: Function) -> Promise {
+pub fn open_core(options: OpenOptions, listener: Function) -> Promise {
     promise(async move {
         random::check()?;
-        let options: OpenOptions = read(options)?;
-        let name = options.name.clone();
+        let (name, durability, options) = options.into_parts();
         let events = Events::new(&name, listener);
         let tell = events.clone();
         let on_commit = Box::new(move |_| tell.tell_commit());
-        let pages = IndexedDbPages::open(&name, options.durability(), on_commit)
+        let pages = IndexedDbPages::open(&name, durability, on_commit)
             .await
             .map_err(|error| of_pages(&error))?;
         let http = Http::default();
@@ -74,7 +73,7 @@ pub fn open_core(options: JsValue, listener: Function) -> Promise {
             pages: pages.clone(),
             http: http.clone(),
         };
-        let client = match Client::open(browser, options.into_engine()).await {
+        let client = match Client::open(browser, options).await {
             Ok(client) => client,
             Err(error) => {
                 pages.close();
@@ -206,7 +205,10 @@ impl Core {
     }
 
     /// Talks to this server from now on, by itself or when asked.
-    pub fn connect(&self, server: String, token: JsValue, auto: bool) {
+    pub fn connect(&self, server: String, token: JsValue, auto: bool, datastore: Option<String>) {
+        if datastore.is_some() {
+            self.0.client.set_datastore(datastore);
+        }
         self.0.http.connect(Some(Connection {
             server,
             token: Token::new(token),
@@ -230,12 +232,20 @@ impl Core {
         }
     }
 
-    /// Syncs now.
+    /// Syncs now; an empty word leaves the choice.
     #[wasm_bindgen(unchecked_return_type = "Promise<unknown>")]
-    pub fn sync(&self, options: JsValue, handle: &SyncHandle) -> Promise {
+    pub fn sync(
+        &self,
+        mode: &str,
+        direction: &str,
+        mirror: bool,
+        confirm: bool,
+        handle: &SyncHandle,
+    ) -> Promise {
         let (inner, ticket) = (Rc::clone(&self.0), handle.ticket.clone());
+        let options = sync_options(mode, direction, mirror, confirm);
         promise(async move {
-            let options = read::<SyncRequest>(options)?.into_engine()?;
+            let options = options?;
             if !inner.http.is_connected() {
                 return Err(Error::new(
                     ErrorCode::Offline,
@@ -258,7 +268,7 @@ impl Core {
 pub(super) fn read_keys(keys: &str) -> Result<Vec<String>, Error> {
     let wrong = || Error::invalid("keys are strings");
     let keys = Canonical::parse(keys).map_err(|_| wrong())?;
-    let texts = keys.borrow().elements().map(|key| key.as_text());
+    let texts = keys.borrow().elements().map(CanonicalRef::as_text);
     texts
         .map(|text| text.map(Cow::into_owned).ok_or_else(wrong))
         .collect()

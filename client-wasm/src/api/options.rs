@@ -1,84 +1,79 @@
-//! Options as JavaScript gives them. The TypeScript has looked at them for the person's sake;
-//! here they are only read.
+//! Options, as JavaScript builds them: it has looked at them for the person's sake, so each
+//! comes as what it is. (Reading plain objects by serde would cost 10 kB; see
+//! docs/decisions/0009.)
 
-use serde::Deserialize;
 use tidemark_engine::client::{DeclaredIndex, Error, Options, SyncOptions};
 use tidemark_protocol::{Direction, Mode};
-use wasm_bindgen::JsValue;
+use wasm_bindgen::prelude::*;
 
 use crate::pages::Durability;
 
 /// `open`'s options.
-#[derive(Deserialize)]
-pub(crate) struct OpenOptions {
-    pub(crate) name: String,
-    #[serde(default)]
-    strict: bool,
-    #[serde(default)]
-    indexes: Vec<Index>,
-    #[serde(default)]
-    datastore: Option<String>,
-    #[serde(default)]
-    device_name: Option<String>,
+#[wasm_bindgen]
+pub struct OpenOptions {
+    name: String,
+    durability: Durability,
+    engine: Options,
 }
 
-#[derive(Deserialize)]
-struct Index {
-    entity: String,
-    fields: Vec<String>,
-}
-
+#[wasm_bindgen]
 impl OpenOptions {
-    pub(crate) fn durability(&self) -> Durability {
-        if self.strict {
+    /// Options for the database of this name.
+    #[wasm_bindgen(constructor)]
+    pub fn new(
+        name: String,
+        strict: bool,
+        datastore: Option<String>,
+        device_name: Option<String>,
+    ) -> Self {
+        let durability = if strict {
             Durability::Strict
         } else {
             Durability::Relaxed
+        };
+        Self {
+            name,
+            durability,
+            engine: Options {
+                indexes: Vec::new(),
+                datastore,
+                device_name,
+            },
         }
     }
 
-    pub(crate) fn into_engine(self) -> Options {
-        let declared = |index: Index| DeclaredIndex {
-            entity: index.entity,
-            fields: index.fields,
-        };
-        Options {
-            indexes: self.indexes.into_iter().map(declared).collect(),
-            datastore: self.datastore,
-            device_name: self.device_name,
-        }
+    /// Declares an index.
+    pub fn index(&mut self, entity: String, fields: Vec<String>) {
+        self.engine.indexes.push(DeclaredIndex { entity, fields });
     }
 }
 
-/// `sync`'s options.
-#[derive(Default, Deserialize)]
-#[serde(default)]
-pub(crate) struct SyncRequest {
-    mode: Option<String>,
-    direction: Option<String>,
+impl OpenOptions {
+    /// The name, how durable a commit is, and what is the engine's.
+    pub(crate) fn into_parts(self) -> (String, Durability, Options) {
+        (self.name, self.durability, self.engine)
+    }
+}
+
+/// `sync`'s options; an empty word is the usual one.
+pub(crate) fn sync_options(
+    mode: &str,
+    direction: &str,
     mirror: bool,
     confirm: bool,
-}
-
-impl SyncRequest {
-    pub(crate) fn into_engine(self) -> Result<SyncOptions, Error> {
-        let unknown = |word: &str| Error::invalid(format!("there is no {word}"));
-        Ok(SyncOptions {
-            mode: named(self.mode, Mode::named).ok_or_else(|| unknown("such mode"))?,
-            direction: named(self.direction, Direction::named)
-                .ok_or_else(|| unknown("such direction"))?,
-            mirror: self.mirror,
-            confirm: self.confirm,
-        })
-    }
+) -> Result<SyncOptions, Error> {
+    Ok(SyncOptions {
+        mode: word(mode, "mode", Mode::named)?,
+        direction: word(direction, "direction", Direction::named)?,
+        mirror,
+        confirm,
+    })
 }
 
 /// A word of the protocol, by its name on the wire.
-fn named<T: Default>(name: Option<String>, named: fn(&str) -> Option<T>) -> Option<T> {
-    name.map_or_else(|| Some(T::default()), |name| named(&name))
-}
-
-/// Reads options, whatever their kind.
-pub(crate) fn read<T: serde::de::DeserializeOwned>(value: JsValue) -> Result<T, Error> {
-    serde_wasm_bindgen::from_value(value).map_err(|error| Error::invalid(error.to_string()))
+fn word<T: Default>(name: &str, what: &str, named: fn(&str) -> Option<T>) -> Result<T, Error> {
+    if name.is_empty() {
+        return Ok(T::default());
+    }
+    named(name).ok_or_else(|| Error::invalid(format!("there is no {what} `{name}`")))
 }

@@ -4,6 +4,7 @@ use std::{cell::Cell, rc::Rc};
 
 use idb::{Event as _, KeyRange, ObjectStore, Query, Request as _, event::GetStoreRequestEvent};
 use js_sys::{Object, Reflect, Uint8Array};
+use tidemark_engine::sort::sort_by;
 use tidemark_engine::store::{Commit, Committed, PageId, Pages, PagesError, Revision, RootRecord};
 use wasm_bindgen::{JsCast, JsValue};
 use web_sys::IdbTransactionMode;
@@ -217,7 +218,7 @@ fn issue(running: &Running, roots: &ObjectStore, commit: &Commit) -> Result<(), 
 /// are mostly freed together, and a request costs as much as the page it deletes.
 fn runs(ids: &[PageId]) -> Vec<(PageId, PageId)> {
     let mut numbers: Vec<u128> = ids.iter().map(|id| u128::from_be_bytes(id.0)).collect();
-    numbers.sort_unstable();
+    sort_by(&mut numbers, u128::cmp);
     let mut runs: Vec<(PageId, PageId)> = Vec::new();
     let mut last = None;
     for number in numbers {

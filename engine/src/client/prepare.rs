@@ -58,7 +58,9 @@ pub(super) fn prepare(
             let records = values.borrow().elements();
             Prepared::Create {
                 entity: Rc::clone(entity),
-                records: records.map(|value| (fresh(), value.to_canonical())).collect(),
+                records: records
+                    .map(|value| (fresh(), value.to_canonical()))
+                    .collect(),
             }
         }
         Operation::Update {

@@ -19,6 +19,7 @@ use super::record::{Confirmed, row_key, split_row_key};
 use super::wire::Arrived;
 use crate::fingerprint::RecordFingerprint;
 use crate::json::{Canonical, CanonicalRef};
+use crate::sort::sort_by;
 
 /// A page, ready to be applied any number of times.
 #[derive(Debug, Default)]
@@ -49,7 +50,7 @@ pub(super) fn read_page(
         page.records += 1;
     }
     // Of two versions of one record in a page, the later comes later: it stays.
-    page.rows.sort_by(|one, other| one.0.cmp(&other.0));
+    sort_by(&mut page.rows, |one, other| one.0.cmp(&other.0));
     page.rows.reverse();
     page.rows.dedup_by(|earlier, later| earlier.0 == later.0);
     page.rows.reverse();

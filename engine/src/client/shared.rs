@@ -12,7 +12,8 @@ use super::lock::Lock;
 use super::root::Root;
 use super::{Backoff, Environment, Error, ErrorCode, Event, Options, Phase, Status};
 use crate::store::{
-    Commit, Committed, PageId, Pages, PagesError, Revision, RootRecord, Store, StoreError, TreeError,
+    Commit, Committed, PageId, Pages, PagesError, Revision, RootRecord, Store, StoreError,
+    TreeError,
 };
 
 /// Memory for pages, in bytes.
@@ -93,7 +94,7 @@ fn unasked() -> Error {
 /// One open database.
 pub(super) struct Shared<E: Environment> {
     pub(super) environment: Rc<E>,
-    pub(super) options: Options,
+    pub(super) options: RefCell<Options>,
     store: Store<PagesOf<E>>,
     current: RefCell<Rc<Current>>,
     /// Held from plan to commit.
@@ -116,7 +117,7 @@ impl<E: Environment> Shared<E> {
         let device = random_uuid(&*environment);
         let shared = Self {
             environment,
-            options,
+            options: RefCell::new(options),
             store,
             current: RefCell::new(Rc::new(Current {
                 revision: None,

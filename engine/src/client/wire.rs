@@ -30,7 +30,9 @@ pub(super) struct Members<'a>(pub(super) CanonicalRef<'a>);
 
 impl<'a> Members<'a> {
     pub(super) fn get(self, name: &str) -> Option<CanonicalRef<'a>> {
-        self.0.field(name).filter(|value| value.kind() != Kind::Null)
+        self.0
+            .field(name)
+            .filter(|value| value.kind() != Kind::Null)
     }
 
     /// The object under this name.
@@ -166,7 +168,9 @@ pub(super) fn need<T>(member: Option<T>, name: &str) -> Result<T, Error> {
 }
 
 pub(super) fn unreadable(name: &str) -> Error {
-    Error::protocol(format!("the answer's `{name}` is missing or cannot be read"))
+    Error::protocol(format!(
+        "the answer's `{name}` is missing or cannot be read"
+    ))
 }
 
 /// A request, member by member.

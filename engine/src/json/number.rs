@@ -49,7 +49,12 @@ pub(super) fn write_number(out: &mut String, text: &str) -> Result<usize, &'stat
 /// Measures the number that the text begins with, if it begins with one.
 fn shape(text: &[u8]) -> Option<Shape> {
     let byte = |at: usize| text.get(at).copied().unwrap_or(0);
-    let run = |from: usize| text[from..].iter().take_while(|b| b.is_ascii_digit()).count();
+    let run = |from: usize| {
+        text[from..]
+            .iter()
+            .take_while(|b| b.is_ascii_digit())
+            .count()
+    };
     let start = usize::from(byte(0) == b'-');
     let whole = run(start);
     if whole == 0 || (byte(start) == b'0' && whole > 1) {
@@ -66,7 +71,11 @@ fn shape(text: &[u8]) -> Option<Shape> {
             return None;
         }
         let zeros = text[at + 1..].iter().take_while(|b| **b == b'0').count();
-        digits += if is_zero { fraction.saturating_sub(zeros) } else { fraction };
+        digits += if is_zero {
+            fraction.saturating_sub(zeros)
+        } else {
+            fraction
+        };
         // Smaller ones are written with an exponent.
         is_canonical_fraction = byte(at + fraction) != b'0' && (!is_zero || zeros < 6);
         at += 1 + fraction;

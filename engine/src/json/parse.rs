@@ -25,7 +25,7 @@ pub enum JsonError {
     #[error("not valid JSON: {0} at byte {1}")]
     Syntax(&'static str, usize),
     /// An object names a member twice.
-    #[error("the member name {0:?} appears twice in one object")]
+    #[error("the member name `{0}` appears twice in one object")]
     DoubledName(String),
     /// Arrays and objects within each other beyond [`MAX_DEPTH`].
     #[error("nested deeper than {MAX_DEPTH} levels")]
@@ -102,7 +102,7 @@ impl<'t> Reader<'t> {
             b'[' => self.nested(Self::array),
             b'"' => {
                 let text = self.string()?;
-                write_read(&mut self.out, &text);
+                write_read(&mut self.out, text.as_ref(), matches!(text, Cow::Owned(_)));
                 Ok(())
             }
             b't' => self.word("true"),
@@ -185,7 +185,7 @@ impl<'t> Reader<'t> {
         }
         let from = self.out.len();
         let name = self.string()?;
-        write_read(&mut self.out, &name);
+        write_read(&mut self.out, name.as_ref(), matches!(name, Cow::Owned(_)));
         if !self.step_over(b':') {
             return Err(self.wrong("no `:`"));
         }
@@ -233,7 +233,9 @@ impl<'t> Reader<'t> {
             let is_end = byte == b'"';
             if !is_end && byte != b'\\' {
                 if byte < 0x20 {
-                    return Err(self.wrong("a string that does not end, or a bare control character"));
+                    return Err(
+                        self.wrong("a string that does not end, or a bare control character")
+                    );
                 }
                 self.at += 1;
                 continue;
@@ -332,15 +334,13 @@ pub(super) fn unescape(quoted: &str) -> Option<Cow<'_, str>> {
 }
 
 /// Writes a string that was read: one that had no escapes needs none.
-fn write_read(out: &mut String, text: &Cow<'_, str>) {
-    match text {
-        Cow::Borrowed(text) => {
-            out.push('"');
-            out.push_str(text);
-            out.push('"');
-        }
-        Cow::Owned(text) => write_string(out, text),
+fn write_read(out: &mut String, text: &str, had_escapes: bool) {
+    if had_escapes {
+        return write_string(out, text);
     }
+    out.push('"');
+    out.push_str(text);
+    out.push('"');
 }
 
 /// Writes a string with quotes, escaped as RFC 8785 has it.

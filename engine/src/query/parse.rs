@@ -16,6 +16,7 @@ use super::{
     order,
 };
 use crate::json::{Canonical, CanonicalRef, JsonError, Kind};
+use crate::sort::sort_by;
 
 /// What is wrong with a query.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -38,7 +39,7 @@ pub enum QueryError {
     #[error("`where.{0}`: {1} takes {2}")]
     Operand(String, String, &'static str),
     /// The row to go on after was never seen by this query and is not in the store.
-    #[error("`after`: there is no record {0:?}, and no earlier answer to this query ended with it")]
+    #[error("`after`: there is no record `{0}`, and no earlier answer to this query ended with it")]
     After(String),
 }
 
@@ -175,7 +176,7 @@ fn read_in(field: &Field, value: CanonicalRef<'_>) -> Result<Test, QueryError> {
     for element in value.elements() {
         operands.push(operand(field, "in", element)?);
     }
-    operands.sort_unstable();
+    sort_by(&mut operands, Vec::cmp);
     operands.dedup();
     Ok(Test::In(operands))
 }

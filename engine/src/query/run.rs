@@ -7,6 +7,7 @@ use super::{
     plan::Plan,
     walk::{Candidate, Walk, World},
 };
+use crate::sort::sort_by;
 use crate::store::{Direction, KeyRange, TreeError};
 
 /// Rows are read together, so that their pages are fetched in one go; a walk that may stop
@@ -64,7 +65,7 @@ impl<R: Row> Execution<R> {
     /// Goes on to the end.
     ///
     /// # Errors
-    /// [`TreeError::Missing`] until all pages are at hand; then call it again.
+    /// [`TreeError`] until all pages are at hand; then call it again.
     pub fn advance<W: World<Row = R>>(&mut self, world: &W) -> Result<Vec<R>, TreeError> {
         while !(self.is_full() || self.is_walked && self.candidates.is_empty()) {
             self.gather(world)?;
@@ -113,7 +114,7 @@ impl<R: Row> Execution<R> {
                 .map(|row| (query.sort_key(&query.position(&row)), row))
                 .filter(|(key, _)| after.as_ref().is_none_or(|after| key > after))
                 .collect();
-            keyed.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
+            sort_by(&mut keyed, |(one, _), (other, _)| one.cmp(other));
             rows = keyed.into_iter().map(|(_, row)| row).collect();
         }
         if let Some(limit) = self.query.limit {

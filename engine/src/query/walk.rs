@@ -47,7 +47,7 @@ pub trait World {
     /// on the overlay, or is deleted there.
     ///
     /// # Errors
-    /// [`TreeError::Missing`] names all that lack at once; the call is then made again.
+    /// [`TreeError`] names all that lack at once; the call is then made again.
     fn rows(&self, candidates: &[Candidate]) -> Result<Vec<Option<Self::Row>>, TreeError>;
 }
 
@@ -215,10 +215,7 @@ pub(super) fn both<A, B>(
 ) -> Result<(A, B), TreeError> {
     match (one, other) {
         (Ok(one), Ok(other)) => Ok((one, other)),
-        (Err(TreeError::Missing(mut pages)), Err(TreeError::Missing(more))) => {
-            pages.extend(more);
-            Err(TreeError::Missing(pages))
-        }
+        (Err(one), Err(other)) => Err(one.and(other)),
         (Err(error), _) | (_, Err(error)) => Err(error),
     }
 }

@@ -5,7 +5,7 @@ use core::cell::RefCell;
 
 use super::cache::Cache;
 use super::page::Page;
-use super::paged::{PageSource, TreeError};
+use super::paged::{Lack, PageSource, TreeError};
 use super::port::{Commit, Committed, PageId, Pages, PagesError, RootRecord};
 use super::workspace::{Changes, Workspace};
 
@@ -157,9 +157,9 @@ impl<P: Pages> Store<P> {
     }
 
     async fn fetch(&self, lack: TreeError, held: &mut Cache) -> Result<(), StoreError> {
-        let ids: Vec<PageId> = match lack {
-            TreeError::Missing(ids) => ids,
-            TreeError::Damaged(id) => return Err(StoreError::Damaged(id)),
+        let ids: Vec<PageId> = match lack.into_lack() {
+            Lack::Missing(ids) => ids,
+            Lack::Damaged(id) => return Err(StoreError::Damaged(id)),
         };
         let found = self.pages.read(&ids).await?;
         let mut cache = self.cache.borrow_mut();

@@ -193,7 +193,7 @@ fn entry(source: &dyn PageSource, next: &Next) -> Result<Option<(Slice, Slice)>,
     };
     match value_at(source, page, *slot)? {
         Ok(value) => Ok(Some((page.key_slice(*slot), value))),
-        Err(id) => Err(TreeError::Missing(vec![id])),
+        Err(id) => Err(TreeError::missing(vec![id])),
     }
 }
 

@@ -2,9 +2,10 @@
 //!
 //! It is one moment: it never changes, and a change makes another that shares the untouched
 //! pages. Look-ups are synchronous over pages at hand ([`PageSource`]); where one is lacking
-//! they say which ([`TreeError::Missing`]), as many as they can name at once. Of the changes
+//! they say which ([`Lack::Missing`]), as many as they can name at once. Of the changes
 //! that wait to be written to pages this knows nothing: [`Tree`](super::Tree) does.
 
+use alloc::boxed::Box;
 use alloc::vec;
 use alloc::vec::Vec;
 
@@ -20,15 +21,48 @@ pub trait PageSource {
     fn page(&self, id: &PageId) -> Option<Page>;
 }
 
-/// Why a look into a tree has no answer yet.
+/// Why a look into a tree has no answer yet: a [`Lack`] in a box, since every answer has room
+/// for one.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum TreeError {
+#[error(transparent)]
+pub struct TreeError(Box<Lack>);
+
+/// What a look into a tree came upon.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Lack {
     /// These pages are needed first; nothing was changed.
     #[error("{} pages are not at hand", .0.len())]
     Missing(Vec<PageId>),
     /// The page is not what the tree says it is.
     #[error("the page {0} is damaged")]
     Damaged(PageId),
+}
+
+impl TreeError {
+    pub(crate) fn missing(ids: Vec<PageId>) -> Self {
+        Self(Box::new(Lack::Missing(ids)))
+    }
+
+    pub(super) fn damaged(id: PageId) -> Self {
+        Self(Box::new(Lack::Damaged(id)))
+    }
+
+    /// What two looks lack together, so that it is fetched at once.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        match (self.into_lack(), other.into_lack()) {
+            (Lack::Missing(mut ids), Lack::Missing(more)) => {
+                ids.extend(more);
+                Self::missing(ids)
+            }
+            (damaged @ Lack::Damaged(_), _) | (_, damaged) => Self(Box::new(damaged)),
+        }
+    }
+
+    /// What it is.
+    pub fn into_lack(self) -> Lack {
+        *self.0
+    }
 }
 
 /// What an entry adds to its tree's sum, from its key and value.
@@ -201,7 +235,7 @@ impl PageTree {
             Root::Inline(page) => Ok(Some(page.clone())),
             Root::Page(id) => match load(source, *id, expected_kind(self.height))? {
                 Some(page) => Ok(Some(page)),
-                None => Err(TreeError::Missing(vec![*id])),
+                None => Err(TreeError::missing(vec![*id])),
             },
         }
     }
@@ -280,7 +314,7 @@ pub(super) fn load(
 ) -> Result<Option<Page>, TreeError> {
     match source.page(&id) {
         Some(page) if page.kind() == kind => Ok(Some(page)),
-        Some(_) => Err(TreeError::Damaged(id)),
+        Some(_) => Err(TreeError::damaged(id)),
         None => Ok(None),
     }
 }
@@ -296,7 +330,7 @@ pub(super) fn expected_kind(height: usize) -> PageKind {
 pub(super) fn missing(mut ids: Vec<PageId>) -> TreeError {
     sort_by(&mut ids, PageId::cmp);
     ids.dedup();
-    TreeError::Missing(ids)
+    TreeError::missing(ids)
 }
 
 pub(super) fn take<const N: usize>(bytes: &mut &[u8]) -> Option<[u8; N]> {

@@ -186,7 +186,7 @@ impl Walk {
             self.enter(page);
             return Ok(());
         }
-        Err(TreeError::Missing(
+        Err(TreeError::missing(
             self.children_ahead(source, branch, slot),
         ))
     }
@@ -236,7 +236,7 @@ impl Walk {
                     Place::Large(large) => Some(large.id).filter(|id| source.page(id).is_none()),
                     Place::Inline(_) => None,
                 });
-            return Err(TreeError::Missing(
+            return Err(TreeError::missing(
                 lacking.take(self.read_ahead_pages).collect(),
             ));
         };

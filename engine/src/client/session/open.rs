@@ -125,7 +125,7 @@ impl<E: Environment> Session<'_, E> {
 
     fn open_request(&self, root: &Root) -> Request {
         let mut request = Request::with_capacity(OPEN_BYTES);
-        let options = &self.shared.options;
+        let options = self.shared.options.borrow();
         request.text("device_uuid", &root.device.to_string());
         request.json("attempts", "[");
         for (place, attempt) in root.attempts.iter().enumerate() {

@@ -27,10 +27,7 @@ pub(super) struct NextBatch {
 
 impl<E: Environment> Session<'_, E> {
     /// Pushes everything that this session is to push; gives the pull that rode, if one did.
-    pub(super) async fn push(
-        &mut self,
-        riders: Riders,
-    ) -> Result<Option<Canonical>, Error> {
+    pub(super) async fn push(&mut self, riders: Riders) -> Result<Option<Canonical>, Error> {
         if self.total == 0 {
             return Ok(riders.pull);
         }
