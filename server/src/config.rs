@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use tidemark_engine::truth::Policies;
 use tidemark_protocol::{Limits, UnknownPolicy};
 
-pub(crate) use upkeep::{Upkeep, UpkeepOptions};
+pub(crate) use upkeep::{PlaceOptions, Upkeep, UpkeepOptions};
 
 /// Every option of `serve`: its flag, its `TIDEMARK_…` variable and its key in the file are the
 /// same word. Absent everywhere means the default that the help names.

@@ -5,6 +5,7 @@ mod compact;
 mod serve;
 mod token;
 mod upkeep;
+mod verify;
 
 use std::error::Error;
 use std::process::ExitCode;
@@ -25,6 +26,8 @@ enum Verb {
     Serve(Box<serve::Arguments>),
     /// Drop what nothing needs any more; a server may run on the same database.
     Compact(compact::Arguments),
+    /// Look at every row of a database, and tell what is wrong; a server may run on it.
+    Verify(verify::Arguments),
     /// Print a token for a user, signed with a shared secret (HS256).
     Token(token::Arguments),
 }
@@ -34,6 +37,7 @@ pub fn run() -> ExitCode {
     let done = match Arguments::parse().verb {
         Verb::Serve(arguments) => serve::run(*arguments),
         Verb::Compact(arguments) => compact::run(arguments),
+        Verb::Verify(arguments) => verify::run(arguments),
         Verb::Token(arguments) => token::run(&arguments),
     };
     match done {

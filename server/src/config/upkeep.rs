@@ -11,7 +11,7 @@ use crate::session::Retention;
 #[derive(Clone, Debug, Default, clap::Args)]
 pub(crate) struct UpkeepOptions {
     #[command(flatten)]
-    pub(crate) place: PlaceOptions,
+    place: PlaceOptions,
     /// How long what was superseded can be shown again [default: 30d]
     #[arg(long, env = "TIDEMARK_KEEP_HISTORY", value_name = "TIME")]
     keep_history: Option<Period>,
@@ -32,6 +32,16 @@ pub(crate) struct PlaceOptions {
     /// Where the truth is kept [default: sqlite:tidemark.db]
     #[arg(long, env = "TIDEMARK_DATABASE", value_name = "URL")]
     database: Option<String>,
+}
+
+impl UpkeepOptions {
+    /// Of a database alone.
+    pub(crate) fn at(place: PlaceOptions) -> Self {
+        Self {
+            place,
+            ..Self::default()
+        }
+    }
 }
 
 /// A database, and what is kept in it.

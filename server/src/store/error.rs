@@ -9,6 +9,12 @@ pub enum StoreError {
     /// There is no such database.
     #[error("there is no database {0:?}: name the one that the server has with --database")]
     Missing(String),
+    /// Its tables are not those of this program.
+    #[error(
+        "the database {0:?} is of another version than this program: start its server, or run \
+         `tidemark compact`, once with this one"
+    )]
+    Version(String),
     /// The database could not be opened.
     #[error("cannot open the database {path:?}: {source}")]
     Open {

@@ -1,10 +1,12 @@
 //! Where the truth is kept: the contract of every back-end. SQL lives in the back-ends only.
 
 mod error;
+mod finding;
 mod rows;
 mod sqlite;
 
 pub use error::StoreError;
+pub use finding::{Finding, Verified};
 pub(crate) use rows::{Datastore, Device, Session, Shown};
 pub(crate) use sqlite::{Change, Expired, OldPlace, RecordsPart, Snapshot, WindowPart};
 
@@ -21,11 +23,8 @@ impl Store {
     /// # Errors
     /// An unknown scheme, or a database that cannot be opened.
     pub async fn connect(url: &str) -> Result<Self, StoreError> {
-        let Some(path) = url.strip_prefix("sqlite:") else {
-            return Err(StoreError::Scheme(url.to_owned()));
-        };
         Ok(Self {
-            backend: sqlite::Sqlite::connect(file(path)).await?,
+            backend: sqlite::Sqlite::connect(path_in(url)?).await?,
         })
     }
 
@@ -34,11 +33,30 @@ impl Store {
     /// # Errors
     /// There is none, besides those of [`Self::connect`].
     pub async fn existing(url: &str) -> Result<Self, StoreError> {
-        let path = url.strip_prefix("sqlite:").map(file);
-        if let Some(path) = path.filter(|path| !std::path::Path::new(path).exists()) {
-            return Err(StoreError::Missing(path.to_owned()));
-        }
+        there(url)?;
         Self::connect(url).await
+    }
+
+    /// The same, only to look at: nothing is ever written, tables are not brought up to date.
+    ///
+    /// # Errors
+    /// There is none, or it is of another version.
+    pub async fn to_read(url: &str) -> Result<Self, StoreError> {
+        let backend = sqlite::Sqlite::to_read(there(url)?).await?;
+        Ok(Self { backend })
+    }
+
+    /// Looks at every row of one moment, and tells what no server wrote, in memory that does not
+    /// grow with the database. Others go on meanwhile.
+    ///
+    /// # Errors
+    /// The database could not be read.
+    pub async fn verify(
+        &self,
+        mut tell: impl FnMut(Finding) + Send,
+    ) -> Result<Verified, StoreError> {
+        let mut snapshot = self.backend.snapshot().await?;
+        snapshot.verify(&mut tell).await
     }
 
     /// One moment of the database, for reading.
@@ -66,6 +84,19 @@ impl Store {
 }
 
 /// The path in a URL of SQLite, with or without slashes before it.
-fn file(path: &str) -> &str {
-    path.strip_prefix("//").unwrap_or(path)
+fn path_in(url: &str) -> Result<&str, StoreError> {
+    let Some(path) = url.strip_prefix("sqlite:") else {
+        return Err(StoreError::Scheme(url.to_owned()));
+    };
+    Ok(path.strip_prefix("//").unwrap_or(path))
+}
+
+/// The path of a database that is there.
+fn there(url: &str) -> Result<&str, StoreError> {
+    let path = path_in(url)?;
+    if std::path::Path::new(path).exists() {
+        Ok(path)
+    } else {
+        Err(StoreError::Missing(path.to_owned()))
+    }
 }

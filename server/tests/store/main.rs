@@ -9,6 +9,7 @@ mod sessions;
 mod support;
 mod together;
 mod upkeep;
+mod verify;
 
 /// Runs each rule on a world of its own.
 macro_rules! held_to {
@@ -79,5 +80,10 @@ mod sqlite {
             compaction_runs_while_devices_sync
             compaction_may_stop_anywhere
             retention_keeps_what_nobody_needs;
+        verify:
+            what_the_server_wrote_is_sound
+            each_kind_of_damage_is_found
+            a_finding_says_what_mends_it
+            verifying_writes_nothing;
     }
 }

@@ -24,7 +24,7 @@ use tidemark_protocol::{
 };
 use tidemark_server::{
     session::{Caller, Clock, RecordsQuery, Retention, Service, Settings},
-    store::Store,
+    store::{Finding, Store},
 };
 use uuid::Uuid;
 
@@ -102,6 +102,24 @@ impl World {
             Err(_) => row.get::<i64, _>(0).to_string(),
         });
         texts.collect()
+    }
+
+    /// Does something to the file that no server would do.
+    pub(crate) async fn execute(&self, statement: &'static str) {
+        let mut connection = SqliteConnection::connect(&self.url).await.unwrap();
+        let done = sqlx::query(statement).execute(&mut connection).await;
+        assert_ne!(done.unwrap().rows_affected(), 0, "{statement}");
+    }
+
+    /// What a verification finds.
+    pub(crate) async fn verified(&self) -> Vec<String> {
+        let store = Store::to_read(&self.url).await.unwrap();
+        let mut findings = Vec::new();
+        let tell = |finding: Finding| findings.push(finding.to_string());
+        let verified = store.verify(tell).await.unwrap();
+        store.close().await;
+        assert_eq!(verified.findings, findings.len() as u64);
+        findings
     }
 
     /// The files of the database, byte for byte.

@@ -9,7 +9,10 @@ use std::{
 };
 
 use serde_json::json;
-use tidemark_server::session::{Dropped, ROWS_MAX, Retention};
+use tidemark_server::{
+    session::{Dropped, ROWS_MAX, Retention},
+    store::Store,
+};
 use uuid::Uuid;
 
 use crate::support::{Device, World, many, pending};
@@ -77,7 +80,8 @@ pub(crate) async fn an_expired_session_goes_in_parts(world: World) {
 }
 
 /// T-64: compaction runs over and over while devices push, delete and pull in small pages: every
-/// sync ends in sync, and each step takes no more rows than it may.
+/// sync ends in sync, each step takes no more rows than it may, and at every moment the truth
+/// is sound.
 pub(crate) async fn compaction_runs_while_devices_sync(world: World) {
     const ROUNDS: usize = 25;
     let retention = Retention {
@@ -112,6 +116,7 @@ pub(crate) async fn compaction_runs_while_devices_sync(world: World) {
     let devices: Vec<_> = devices.collect();
     let compacting = tokio::spawn({
         let (service, done) = (service.clone(), done.clone());
+        let verifying = Store::to_read(&world.url).await.unwrap();
         async move {
             let mut total = Dropped::default();
             while !done.load(Ordering::SeqCst) {
@@ -125,6 +130,8 @@ pub(crate) async fn compaction_runs_while_devices_sync(world: World) {
                 }
                 total.values += pass.dropped().values;
                 total.versions += pass.dropped().versions;
+                let verified = verifying.verify(|finding| panic!("{finding}")).await;
+                assert!(verified.unwrap().versions > 0);
             }
             total
         }
@@ -134,6 +141,7 @@ pub(crate) async fn compaction_runs_while_devices_sync(world: World) {
     }
     done.store(true, Ordering::SeqCst);
     let total = compacting.await.unwrap();
+    assert_eq!(world.verified().await, Vec::<String>::new());
     assert!(total.values > 0 && total.versions > 0, "{total:?}");
     let mut reader = Device::of(&service, "ann");
     reader.sync(json!([])).await;
@@ -172,6 +180,7 @@ pub(crate) async fn compaction_may_stop_anywhere(world: World) {
         let mut new = Device::of(&service, "ann");
         new.sync(json!([])).await;
         assert_eq!(new.keys(), ann.keys());
+        assert_eq!(world.verified().await, Vec::<String>::new(), "step {steps}");
         if !goes_on && pass.dropped() == Dropped::default() {
             break;
         }

@@ -12,4 +12,5 @@ mod random;
 mod seed;
 mod talk;
 mod tokens;
+mod upkeep;
 mod values;

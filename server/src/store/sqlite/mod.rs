@@ -12,6 +12,7 @@ mod plans;
 mod records;
 mod sessions;
 mod staged;
+mod verify;
 mod view;
 mod window;
 
@@ -22,6 +23,7 @@ use std::{
 
 use sqlx::{
     SqlitePool, Transaction,
+    migrate::Migrator,
     sqlite::{
         SqliteAutoVacuum, SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions,
         SqliteSynchronous,
@@ -51,6 +53,9 @@ const LOG_BYTES_KEPT: u32 = 64 * 1024 * 1024;
 /// Rows that wait between the database's thread and ours: each waking costs more than a row.
 const ROWS_BUFFERED: usize = 1024;
 
+/// What brings a database up to date.
+static MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite");
+
 /// An open SQLite database.
 #[derive(Clone)]
 pub(super) struct Sqlite {
@@ -79,7 +84,7 @@ impl Sqlite {
             )
             .await
             .map_err(failed)?;
-        sqlx::migrate!("migrations/sqlite").run(&writer).await?;
+        MIGRATIONS.run(&writer).await?;
         // A database in memory belongs to its one connection.
         let readers = if path == ":memory:" {
             writer.clone()
@@ -91,6 +96,29 @@ impl Sqlite {
                 .map_err(failed)?
         };
         Ok(Self { writer, readers })
+    }
+
+    /// Opens a database that is there, of this version, and never writes to it.
+    pub(super) async fn to_read(path: &str) -> Result<Self, StoreError> {
+        let one = SqlitePoolOptions::new()
+            .max_connections(1)
+            .connect_with(options(path, WRITER_CACHE).pragma("query_only", "on"))
+            .await
+            .map_err(|source| StoreError::Open {
+                path: path.to_owned(),
+                source,
+            })?;
+        let newest: Option<i64> = sqlx::query_scalar("select max(version) from _sqlx_migrations")
+            .fetch_one(&one)
+            .await
+            .map_err(|_| StoreError::Version(path.to_owned()))?;
+        if newest != MIGRATIONS.iter().map(|migration| migration.version).max() {
+            return Err(StoreError::Version(path.to_owned()));
+        }
+        Ok(Self {
+            writer: one.clone(),
+            readers: one,
+        })
     }
 
     pub(super) async fn snapshot(&self) -> Result<Snapshot, StoreError> {
