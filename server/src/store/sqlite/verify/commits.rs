@@ -36,8 +36,9 @@ struct Event {
 /// What happened at one checkin.
 struct Group {
     checkin: i64,
-    /// Its commit, with the fingerprint that is kept.
-    commit: Option<Option<String>>,
+    is_commit: bool,
+    /// The commit's fingerprint as it is kept.
+    kept: Option<String>,
     versions: u64,
     added: DatastoreFingerprint,
     removed: DatastoreFingerprint,
@@ -47,7 +48,8 @@ impl Group {
     fn at(checkin: i64) -> Self {
         Self {
             checkin,
-            commit: None,
+            is_commit: false,
+            kept: None,
             versions: 0,
             added: DatastoreFingerprint::EMPTY,
             removed: DatastoreFingerprint::EMPTY,
@@ -56,7 +58,8 @@ impl Group {
 
     fn take(&mut self, event: Event) {
         if event.is_commit {
-            self.commit = Some(event.fingerprint);
+            self.is_commit = true;
+            self.kept = event.fingerprint;
             return;
         }
         self.versions += 1;
@@ -81,14 +84,18 @@ struct Walk {
 impl Walk {
     fn pass(&mut self, group: &Group, report: &mut Report<'_>) {
         let place = format!("commit {}", when(group.checkin));
-        report.verified.commits += u64::from(group.commit.is_some());
-        match &group.commit {
-            None => report.say(
+        report.verified.commits += u64::from(group.is_commit);
+        if group.is_commit {
+            self.compare(group.kept.as_deref(), &place, report);
+        } else {
+            report.say(
                 &place,
-                format!("{} versions are of it, and there is no such commit", group.versions),
-                "restore the commit from a backup; devices that synced to it are refused until then",
-            ),
-            Some(kept) => self.compare(kept.as_deref(), &place, report),
+                format!(
+                    "{} versions are of it, and there is no such commit",
+                    group.versions
+                ),
+                "restore the commit from a backup; devices that synced to it are refused till then",
+            );
         }
         for sum in &mut self.sums {
             *sum = *sum - group.added + group.removed;
