@@ -1,7 +1,7 @@
 //! IndexedDB as a disk of pages: the engine's [`Pages`](tidemark_engine::store::Pages) port.
 //!
-//! IndexedDB is a disk here and not a database: one object store of pages, one for the root
-//! record, no index. Every call is one whole transaction, opened and finished inside, and
+//! IndexedDB is a disk here and not a database: one object store of pages, one for root
+//! records, no index. Every call is one whole transaction, opened and finished inside, and
 //! nothing is awaited within it but its own requests. What a page means is the engine's matter.
 
 mod failure;
@@ -12,9 +12,10 @@ mod transaction;
 
 pub use indexeddb::IndexedDbPages;
 
-/// The layout of the database, in hundreds: code of layout 1xx opens whatever is below 200.
-const LAYOUT: u32 = 100;
-const LAYOUTS_END: u32 = 200;
+/// The layout of the database, in hundreds: code of layout 2xx opens whatever is from 200
+/// to 299.
+const LAYOUT: u32 = 200;
+const LAYOUTS_END: u32 = 300;
 
 /// The object store of pages: the 16 bytes of a page's id, and its bytes.
 ///
@@ -23,9 +24,16 @@ const LAYOUTS_END: u32 = 200;
 /// `getAll` of everything (40–52 ms).
 const PAGES: &str = "pages";
 
-/// The object store of the one root record, `{revision, bytes}`, under [`ROOT_KEY`].
-const ROOT: &str = "root";
-const ROOT_KEY: &str = "root";
+/// The object store of root records, as bytes; the newest counts. Its keys are revisions, which
+/// the browser gives: one `add` so both writes a root and tells whether somebody else was first.
+const ROOTS: &str = "roots";
+
+/// Where layout 1xx kept its one root record. No released version ever did.
+const ROOT_OF_OLD: &str = "root";
+
+/// After how many commits the older root records are deleted, unless a commit writes pages
+/// anyway: one request more costs as much as a whole small commit.
+const ROOTS_KEPT: u64 = 32;
 
 /// When a commit counts as done.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -137,14 +137,18 @@ async fn a_closed_handle_says_so() {
 }
 
 #[wasm_bindgen_test]
-async fn a_layout_that_only_grew_opens() {
-    for (version, opens) in [(150, true), (200, false)] {
+async fn a_layout_that_only_grew_opens_and_no_other_does() {
+    for (version, stores, opens) in [
+        (250, ["pages", "roots", "later"], true),
+        (300, ["pages", "roots", "later"], false),
+        (100, ["pages", "root", "old"], false),
+    ] {
         let Fresh(name) = Fresh::new();
         let factory = Factory::new().unwrap();
         let mut request = factory.open(&name, Some(version)).unwrap();
-        request.on_upgrade_needed(|event| {
+        request.on_upgrade_needed(move |event| {
             let database = event.database().unwrap();
-            for store in ["pages", "root", "later"] {
+            for store in stores {
                 let made = database.create_object_store(store, ObjectStoreParams::new());
                 made.expect("an object store is made");
             }

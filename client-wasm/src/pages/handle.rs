@@ -11,7 +11,7 @@ use tidemark_engine::store::PagesError;
 use wasm_bindgen::prelude::*;
 use web_sys::{IdbDatabase, IdbTransaction, IdbTransactionMode};
 
-use super::{Durability, PAGES, ROOT, failure, failure::Failure, open};
+use super::{Durability, PAGES, ROOTS, failure, failure::Failure, open};
 
 #[wasm_bindgen]
 extern "C" {
@@ -22,7 +22,7 @@ extern "C" {
     #[wasm_bindgen(method, catch)]
     fn transaction(
         this: &WithOptions,
-        stores: &Array,
+        stores: &JsValue,
         mode: IdbTransactionMode,
         options: &Object,
     ) -> Result<IdbTransaction, JsValue>;
@@ -46,6 +46,24 @@ pub(super) struct Handle {
     name: String,
     standing: Rc<Cell<Standing>>,
     connection: RefCell<Option<Rc<Connection>>>,
+    scopes: Scopes,
+    /// Of each transaction.
+    options: Object,
+}
+
+/// What a transaction may be over, made once: each name would cross to JavaScript each time.
+struct Scopes {
+    pages: JsValue,
+    roots: JsValue,
+    both: JsValue,
+}
+
+/// Which object stores a transaction is over.
+#[derive(Clone, Copy)]
+pub(super) enum Scope {
+    Pages,
+    Roots,
+    Both,
 }
 
 /// A connection, and the wrapper that owns its callbacks.
@@ -64,31 +82,7 @@ impl Drop for Connection {
 
 impl Handle {
     /// Opens, making the database where there is none.
-    pub(super) async fn open(name: &str) -> Result<Self, PagesError> {
-        let handle = Self {
-            name: name.to_owned(),
-            standing: Rc::new(Cell::new(Standing::Lost)),
-            connection: RefCell::new(None),
-        };
-        handle.reopen().await?;
-        Ok(handle)
-    }
-
-    /// Begins a transaction over both object stores. Nothing may be awaited between this and
-    /// the first request.
-    pub(super) fn begin(
-        &self,
-        mode: IdbTransactionMode,
-        durability: Durability,
-    ) -> Result<IdbTransaction, Failure> {
-        let connection = self.connection.borrow().clone();
-        let Some(connection) = connection.filter(|_| self.standing.get() == Standing::Open) else {
-            return Err(Failure::Lost {
-                begun: false,
-                error: self.closed(),
-            });
-        };
-        let stores = Array::of2(&PAGES.into(), &ROOT.into());
+    pub(super) async fn open(name: &str, durability: Durability) -> Result<Self, PagesError> {
         let options = Object::new();
         let durability = match durability {
             Durability::Relaxed => "relaxed",
@@ -100,10 +94,41 @@ impl Handle {
             &"durability".into(),
             &durability.into(),
         ));
+        let (pages, roots) = (JsValue::from_str(PAGES), JsValue::from_str(ROOTS));
+        let both = Array::of2(&pages, &roots).into();
+        let handle = Self {
+            name: name.to_owned(),
+            standing: Rc::new(Cell::new(Standing::Lost)),
+            connection: RefCell::new(None),
+            scopes: Scopes { pages, roots, both },
+            options,
+        };
+        handle.reopen().await?;
+        Ok(handle)
+    }
+
+    /// Begins a transaction. Nothing may be awaited between this and the first request.
+    pub(super) fn begin(
+        &self,
+        scope: Scope,
+        mode: IdbTransactionMode,
+    ) -> Result<IdbTransaction, Failure> {
+        let connection = self.connection.borrow().clone();
+        let Some(connection) = connection.filter(|_| self.standing.get() == Standing::Open) else {
+            return Err(Failure::Lost {
+                begun: false,
+                error: self.closed(),
+            });
+        };
+        let stores = match scope {
+            Scope::Pages => &self.scopes.pages,
+            Scope::Roots => &self.scopes.roots,
+            Scope::Both => &self.scopes.both,
+        };
         connection
             .raw
             .unchecked_ref::<WithOptions>()
-            .transaction(&stores, mode, &options)
+            .transaction(stores, mode, &self.options)
             .map_err(|exception| failure::not_begun(&exception))
     }
 

@@ -2,17 +2,20 @@
 
 use std::{cell::Cell, rc::Rc};
 
-use idb::{Event as _, KeyRange, ObjectStore, Query, Request as _, event::GetStoreRequestEvent};
-use js_sys::{Object, Reflect, Uint8Array};
+use idb::{
+    CursorDirection, Event as _, KeyRange, ObjectStore, Query, Request as _,
+    request::{AddStoreRequest, OpenKeyCursorStoreRequest},
+};
+use js_sys::{Reflect, Uint8Array};
 use tidemark_engine::sort::sort_by;
 use tidemark_engine::store::{Commit, Committed, PageId, Pages, PagesError, Revision, RootRecord};
 use wasm_bindgen::{JsCast, JsValue};
 use web_sys::IdbTransactionMode;
 
 use super::{
-    Durability, PAGES, ROOT, ROOT_KEY,
+    Durability, PAGES, ROOTS, ROOTS_KEPT,
     failure::{self, Failure},
-    handle::Handle,
+    handle::{Handle, Scope},
     open,
     transaction::{End, Running},
 };
@@ -24,7 +27,6 @@ pub struct IndexedDbPages(Rc<Inner>);
 
 struct Inner {
     handle: Handle,
-    durability: Durability,
     on_commit: Box<dyn Fn(Revision)>,
 }
 
@@ -41,12 +43,8 @@ impl IndexedDbPages {
         durability: Durability,
         on_commit: Box<dyn Fn(Revision)>,
     ) -> Result<Self, PagesError> {
-        let handle = Handle::open(name).await?;
-        Ok(Self(Rc::new(Inner {
-            handle,
-            durability,
-            on_commit,
-        })))
+        let handle = Handle::open(name, durability).await?;
+        Ok(Self(Rc::new(Inner { handle, on_commit })))
     }
 
     /// Closes the handle for good: every later call answers `Closed`.
@@ -65,46 +63,89 @@ impl IndexedDbPages {
 }
 
 impl Inner {
-    fn begin(&self, mode: IdbTransactionMode) -> Result<(Running, Signalled<End>), Failure> {
-        Ok(Running::watch(self.handle.begin(mode, self.durability)?))
+    fn begin(
+        &self,
+        scope: Scope,
+        mode: IdbTransactionMode,
+    ) -> Result<(Running, Signalled<End>), Failure> {
+        Ok(Running::watch(self.handle.begin(scope, mode)?))
     }
 
     async fn root(&self) -> Result<Option<RootRecord>, Failure> {
-        let (running, end) = self.begin(IdbTransactionMode::Readonly)?;
-        let found = get_last(&running, ROOT, [JsValue::from_str(ROOT_KEY)], end).await?;
-        Ok(found.first().and_then(root_record))
+        let (running, end) = self.begin(Scope::Roots, IdbTransactionMode::Readonly)?;
+        let mut newest = store(&running, ROOTS)?
+            .open_cursor(None, Some(CursorDirection::Prev))
+            .map_err(|error| failure::request(&error))?;
+        let ended = running.ended();
+        newest.on_success(move |_| ended.give(End::Done));
+        match end.await {
+            End::Done => Ok(newest.result().ok().as_ref().and_then(root_record)),
+            End::Aborted(exception) => Err(failure::ended(exception)),
+        }
     }
 
     async fn read(&self, ids: &[PageId]) -> Result<Vec<Option<Rc<[u8]>>>, Failure> {
-        let (running, end) = self.begin(IdbTransactionMode::Readonly)?;
+        let (running, end) = self.begin(Scope::Pages, IdbTransactionMode::Readonly)?;
         let found = get_last(&running, PAGES, ids.iter().map(key), end).await?;
         Ok(found.iter().map(page).collect())
     }
 
-    /// Issues every request of the commit at once. The first one fetches the root, and its
-    /// callback lets the others stand or takes them back: nothing is awaited in between.
+    /// Takes the browser's word for the revision first. Where that differs, which a browser that
+    /// counts an aborted commit would make so for ever, and where there is nothing to count on
+    /// from, the newest root is looked at.
     async fn commit(&self, commit: &Commit) -> Result<Committed, Failure> {
-        let (running, end) = self.begin(IdbTransactionMode::Readwrite)?;
-        let roots = store(&running, ROOT)?;
-        let mut present = roots
-            .get(JsValue::from_str(ROOT_KEY))
-            .map_err(|error| failure::request(&error))?;
-        if let Err(failure) = issue(&running, &roots, commit) {
-            // It aborts by itself where the browser has done so already.
-            drop(running.handle().abort());
-            return Err(failure);
+        if let Some(expected) = commit.expected
+            && self
+                .attempt(commit, Deciding::Next(expected.next()))
+                .await?
+                == Committed::Done
+        {
+            return Ok(Committed::Done);
         }
+        self.attempt(commit, Deciding::Newest).await
+    }
+
+    /// Issues every request of the commit at once. The first one tells the revision, and its
+    /// callback lets the others stand or takes them back: nothing is awaited in between.
+    async fn attempt(&self, commit: &Commit, deciding: Deciding) -> Result<Committed, Failure> {
+        let writes_pages = !commit.pages.is_empty() || !commit.freed.is_empty();
+        let scope = if writes_pages {
+            Scope::Both
+        } else {
+            Scope::Roots
+        };
+        let (running, end) = self.begin(scope, IdbTransactionMode::Readwrite)?;
         let stale = Rc::new(Cell::new(false));
         let (found_stale, handle) = (Rc::clone(&stale), running.handle());
-        let expected = commit.expected;
-        present.on_success(move |event| {
-            if revision_of(&event) == expected {
-                drop(handle.commit());
+        let due = match deciding {
+            Deciding::Next(revision) => Some(revision),
+            Deciding::Newest => commit.expected,
+        };
+        let decide = move |found: Option<Revision>| {
+            if found == due {
+                // A root alone is committed as soon by the browser itself.
+                if writes_pages {
+                    drop(handle.commit());
+                }
             } else {
                 found_stale.set(true);
                 drop(handle.abort());
             }
+        };
+        let issued = issue_root(&running, commit, deciding, decide).and_then(|requests| {
+            if writes_pages {
+                issue_pages(&running, commit)?;
+            }
+            Ok(requests)
         });
+        let _requests = match issued {
+            Ok(requests) => requests,
+            Err(failure) => {
+                // It aborts by itself where the browser has done so already.
+                drop(running.handle().abort());
+                return Err(failure);
+            }
+        };
         match end.await {
             End::Done => Ok(Committed::Done),
             End::Aborted(_) if stale.get() => Ok(Committed::Stale),
@@ -198,8 +239,68 @@ async fn get_last(
     }
 }
 
-/// The writing requests of a commit, none of which is waited for.
-fn issue(running: &Running, roots: &ObjectStore, commit: &Commit) -> Result<(), Failure> {
+/// What tells whether a commit stands on the newest root.
+#[derive(Clone, Copy)]
+enum Deciding {
+    /// The browser, by giving the new root this key.
+    Next(Revision),
+    /// A look at the newest root's key.
+    Newest,
+}
+
+/// The requests that callbacks are set on, to be kept until the transaction ends.
+type Kept = (Option<AddStoreRequest>, Option<OpenKeyCursorStoreRequest>);
+
+/// Writes the root, and calls back with the revision that decides, or with none.
+fn issue_root(
+    running: &Running,
+    commit: &Commit,
+    deciding: Deciding,
+    decide: impl FnOnce(Option<Revision>) + 'static,
+) -> Result<Kept, Failure> {
+    let roots = store(running, ROOTS)?;
+    let bytes = Uint8Array::from(&*commit.root);
+    let write =
+        || {
+            let kept =
+                match deciding {
+                    Deciding::Next(_) => {
+                        let mut added = roots.add(&bytes, None)?;
+                        added.on_success(move |event| {
+                            decide(
+                                event
+                                    .target()
+                                    .ok()
+                                    .and_then(|request| revision(&request.result().ok()?)),
+                            )
+                        });
+                        (Some(added), None)
+                    }
+                    Deciding::Newest => {
+                        let newest = Some(CursorDirection::Prev);
+                        let mut newest = roots.open_key_cursor(None, newest)?;
+                        newest.on_success(move |event| {
+                            decide(event.target().ok().and_then(|request| {
+                                revision(&member(&request.result().ok()?, "key")?)
+                            }))
+                        });
+                        roots.add(&bytes, Some(&revision_key(commit.revision)))?;
+                        (None, Some(newest))
+                    }
+                };
+            if let Some(expected) = commit.expected
+                && (!commit.pages.is_empty() || commit.revision.0.is_multiple_of(ROOTS_KEPT))
+            {
+                let older = KeyRange::upper_bound(&revision_key(expected), None)?;
+                roots.delete(Query::KeyRange(older))?;
+            }
+            Ok(kept)
+        };
+    write().map_err(|error: idb::Error| failure::request(&error))
+}
+
+/// Writes and deletes a commit's pages; nothing of it is waited for.
+fn issue_pages(running: &Running, commit: &Commit) -> Result<(), Failure> {
     let pages = store(running, PAGES)?;
     let write = || {
         for (id, bytes) in &commit.pages {
@@ -208,7 +309,6 @@ fn issue(running: &Running, roots: &ObjectStore, commit: &Commit) -> Result<(), 
         for (first, last) in runs(&commit.freed) {
             pages.delete(between(first, last)?)?;
         }
-        roots.put(&root_value(commit), Some(&JsValue::from_str(ROOT_KEY)))?;
         Ok(())
     };
     write().map_err(|error: idb::Error| failure::request(&error))
@@ -256,28 +356,25 @@ fn page(value: &JsValue) -> Option<Rc<[u8]>> {
         .map(|bytes| Rc::from(bytes.to_vec()))
 }
 
-/// The root record as it is stored.
-fn root_value(commit: &Commit) -> JsValue {
-    let value = Object::new();
-    let bytes = Uint8Array::from(&*commit.root);
-    #[expect(
-        clippy::cast_precision_loss,
-        reason = "revisions are below 2^53, as the port promises"
-    )]
-    let revision = commit.revision.0 as f64;
-    for (name, member) in [("revision", revision.into()), ("bytes", bytes.into())] {
-        // Setting a member of an ordinary object cannot fail.
-        drop(Reflect::set(&value, &name.into(), &member));
-    }
-    value.into()
+/// The root record that a cursor stands on.
+fn root_record(cursor: &JsValue) -> Option<RootRecord> {
+    Some(RootRecord {
+        revision: revision(&member(cursor, "key")?)?,
+        bytes: member(cursor, "value")?.dyn_ref::<Uint8Array>()?.to_vec(),
+    })
 }
 
-fn root_record(value: &JsValue) -> Option<RootRecord> {
-    let bytes = Reflect::get(value, &"bytes".into()).ok()?;
-    Some(RootRecord {
-        revision: revision(value)?,
-        bytes: bytes.dyn_ref::<Uint8Array>()?.to_vec(),
-    })
+/// A member of an object; `None` also of what is none, as the cursor of an empty store.
+fn member(object: &JsValue, name: &str) -> Option<JsValue> {
+    Reflect::get(object, &name.into()).ok()
+}
+
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "revisions are below 2^53, as the port promises"
+)]
+fn revision_key(revision: Revision) -> JsValue {
+    (revision.0 as f64).into()
 }
 
 #[expect(
@@ -285,12 +382,6 @@ fn root_record(value: &JsValue) -> Option<RootRecord> {
     clippy::cast_sign_loss,
     reason = "only whole numbers below 2^53 are ever stored"
 )]
-fn revision(value: &JsValue) -> Option<Revision> {
-    let revision = Reflect::get(value, &"revision".into()).ok()?;
-    Some(Revision(revision.as_f64()? as u64))
-}
-
-/// The revision in the answer to the request for the root.
-fn revision_of(event: &GetStoreRequestEvent) -> Option<Revision> {
-    revision(&event.target().ok()?.result().ok()?)
+fn revision(key: &JsValue) -> Option<Revision> {
+    Some(Revision(key.as_f64()? as u64))
 }

@@ -9,7 +9,7 @@ use idb::{
 use tidemark_engine::store::PagesError;
 use web_sys::IdbDatabase;
 
-use super::{LAYOUT, LAYOUTS_END, PAGES, ROOT, failure};
+use super::{LAYOUT, LAYOUTS_END, PAGES, ROOT_OF_OLD, ROOTS, failure};
 use crate::{
     platform::{spawn, timer::sleep},
     signal::{Signal, signal},
@@ -21,10 +21,22 @@ const LET_GO_MILLIS: u32 = 3_000;
 /// Opens the database, making it where there is none.
 pub(super) async fn open(name: &str) -> Result<IdbDatabase, PagesError> {
     match open_version(name, Some(LAYOUT)).await? {
-        Ok(database) => Ok(database),
+        Ok(database) => not_old(database),
         Err(error) if failure::is_later_version(&error) => open_later(name).await,
         Err(error) => Err(failure::open(&error)),
     }
+}
+
+/// The database, unless an earlier layout lies in it.
+fn not_old(database: IdbDatabase) -> Result<IdbDatabase, PagesError> {
+    let stores = Database::from(database.clone()).store_names();
+    if stores.iter().all(|name| name != ROOT_OF_OLD) {
+        return Ok(database);
+    }
+    database.close();
+    Err(PagesError::Other(
+        "the database was made by an earlier version of Tidemark that was never released".into(),
+    ))
 }
 
 /// Opens a database of a later layout, if that one only grew.
@@ -81,9 +93,11 @@ fn opened(event: &OpenDatabaseRequestEvent, too_late: &Cell<bool>) -> Result<Idb
 
 /// A failed layout aborts the upgrade and with it the opening, which then tells why.
 fn lay_out(database: &Database) {
-    for store in [PAGES, ROOT] {
+    for store in [PAGES, ROOTS] {
         if !database.store_names().iter().any(|name| name == store) {
-            drop(database.create_object_store(store, ObjectStoreParams::new()));
+            let mut params = ObjectStoreParams::new();
+            params.auto_increment(store == ROOTS);
+            drop(database.create_object_store(store, params));
         }
     }
 }

@@ -150,6 +150,17 @@ pub async fn rule_s4_a_stale_commit_leaves_nothing(backend: &impl Backend) {
         read(&pages, &[1, 2, 3]).await,
         [None, Some(b"two".to_vec()), None]
     );
+
+    // Nor does a stale one leave a gap, nor is it taken for the next one long after.
+    for revision in 6..106 {
+        done(&pages, &commit(Some(revision - 1), revision, b"on", &[])).await;
+    }
+    assert!(stale(&commit(Some(5), 6, b"x", &[])).await);
+    done(&pages, &commit(Some(105), 106, b"last", &[])).await;
+    assert_eq!(
+        root(&backend.open().await).await,
+        Some((106, b"last".to_vec()))
+    );
 }
 
 /// S-5: a commit that fails, here over a page that is there already, leaves nothing.
@@ -232,6 +243,8 @@ pub async fn rule_s7_freed_pages_are_gone(backend: &impl Backend) {
 
 /// S-8: pages and roots are any bytes.
 pub async fn rule_s8_pages_are_any_bytes(backend: &impl Backend) {
+    /// The last revision there can be.
+    const LAST: u64 = (1 << 53) - 1;
     let pages = backend.open().await;
     let every: Vec<u8> = (0..=255).collect();
     let large: Vec<u8> = (0..3_000_000_u32)
@@ -239,16 +252,16 @@ pub async fn rule_s8_pages_are_any_bytes(backend: &impl Backend) {
         .collect();
     done(
         &pages,
-        &commit(None, 1, b"", &[(1, b""), (2, &every), (3, &large)]),
+        &commit(None, LAST - 1, b"", &[(1, b""), (2, &every), (3, &large)]),
     )
     .await;
-    assert_eq!(root(&pages).await, Some((1, vec![])));
+    assert_eq!(root(&pages).await, Some((LAST - 1, vec![])));
     assert_eq!(
         read(&pages, &[1, 2, 3]).await,
         [Some(vec![]), Some(every.clone()), Some(large)]
     );
-    done(&pages, &commit(Some(1), (1 << 53) - 1, &every, &[])).await;
-    assert_eq!(root(&pages).await, Some(((1 << 53) - 1, every)));
+    done(&pages, &commit(Some(LAST - 1), LAST, &every, &[])).await;
+    assert_eq!(root(&pages).await, Some((LAST, every)));
 }
 
 /// S-9: a commit of thousands of pages is done whole.

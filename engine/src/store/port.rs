@@ -102,7 +102,7 @@ pub struct RootRecord {
 pub struct Commit {
     /// The revision this was planned on; `None`: a store without a root.
     pub expected: Option<Revision>,
-    /// The revision it makes.
+    /// The revision it makes: the one after `expected`; where that is `None`, any.
     pub revision: Revision,
     /// The new root record.
     pub root: Vec<u8>,
