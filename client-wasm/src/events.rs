@@ -10,7 +10,7 @@ use std::{
 
 use js_sys::{Array, Function};
 use serde::Serialize;
-use tidemark_engine::client::{Client, Event};
+use tidemark_engine::client::{Client, Event, Status};
 use wasm_bindgen::JsValue;
 
 use crate::{
@@ -43,7 +43,9 @@ struct Inner {
     is_refreshing: Cell<bool>,
     /// When the other tabs were last told of a commit, in milliseconds since 1970.
     told_at: Cell<i64>,
-    /// A task is on its way to tell them of a later one.
+    /// How the sync stood when they were last told.
+    told_status: RefCell<Status>,
+    /// A task is on its way to tell them of a later commit.
     will_tell: Cell<bool>,
 }
 
@@ -69,6 +71,7 @@ impl Events {
             is_fetching: Cell::new(false),
             is_refreshing: Cell::new(false),
             told_at: Cell::new(0),
+            told_status: RefCell::default(),
             will_tell: Cell::new(false),
         }))
     }
@@ -141,7 +144,10 @@ impl Events {
                 self.call("change", &of(&Change { revision }));
                 return;
             }
-            Event::Status => (STATUS, of(&client.status())),
+            Event::Status => {
+                self.tell_status(client.status());
+                return;
+            }
             Event::Remap(remapped) => ("remap", of(remapped)),
             Event::Rejected(keys) => ("rejected", of(keys)),
             Event::Conflict(ids) => ("conflict", of(ids)),
@@ -163,6 +169,20 @@ impl Events {
         };
         self.call(name, &detail);
         self.tell(name, &detail);
+    }
+
+    /// Each tab counts what is pending by itself: that alone is not told to the others, or every
+    /// write would be told twice.
+    fn tell_status(&self, status: Status) {
+        let detail = of(&status);
+        self.call(STATUS, &detail);
+        let status = Status {
+            pending: 0,
+            ..status
+        };
+        if self.0.told_status.replace(status.clone()) != status {
+            self.tell(STATUS, &detail);
+        }
     }
 
     fn heard(&self, message: &JsValue, client: &Client<Browser>, syncing: &Syncing) {
