@@ -4,6 +4,7 @@
 //! records, no index. Every call is one whole transaction, opened and finished inside, and
 //! nothing is awaited within it but its own requests. What a page means is the engine's matter.
 
+mod commit;
 mod failure;
 mod handle;
 mod indexeddb;

@@ -2,18 +2,15 @@
 
 use std::{cell::Cell, rc::Rc};
 
-use idb::{
-    CursorDirection, Event as _, KeyRange, ObjectStore, Query, Request as _,
-    request::{AddStoreRequest, OpenKeyCursorStoreRequest},
-};
-use js_sys::{Reflect, Uint8Array};
-use tidemark_engine::sort::sort_by;
+use idb::{CursorDirection, ObjectStore, Query, Request as _};
+use js_sys::Uint8Array;
 use tidemark_engine::store::{Commit, Committed, PageId, Pages, PagesError, Revision, RootRecord};
 use wasm_bindgen::{JsCast, JsValue};
 use web_sys::IdbTransactionMode;
 
 use super::{
-    Durability, PAGES, ROOTS, ROOTS_KEPT,
+    Durability, PAGES, ROOTS,
+    commit::{Deciding, issue_pages, issue_root, member, revision},
     failure::{self, Failure},
     handle::{Handle, Scope},
     open,
@@ -239,114 +236,14 @@ async fn get_last(
     }
 }
 
-/// What tells whether a commit stands on the newest root.
-#[derive(Clone, Copy)]
-enum Deciding {
-    /// The browser, by giving the new root this key.
-    Next(Revision),
-    /// A look at the newest root's key.
-    Newest,
-}
-
-/// The requests that callbacks are set on, to be kept until the transaction ends.
-type Kept = (Option<AddStoreRequest>, Option<OpenKeyCursorStoreRequest>);
-
-/// Writes the root, and calls back with the revision that decides, or with none.
-fn issue_root(
-    running: &Running,
-    commit: &Commit,
-    deciding: Deciding,
-    decide: impl FnOnce(Option<Revision>) + 'static,
-) -> Result<Kept, Failure> {
-    let roots = store(running, ROOTS)?;
-    let bytes = Uint8Array::from(&*commit.root);
-    let write =
-        || {
-            let kept =
-                match deciding {
-                    Deciding::Next(_) => {
-                        let mut added = roots.add(&bytes, None)?;
-                        added.on_success(move |event| {
-                            decide(
-                                event
-                                    .target()
-                                    .ok()
-                                    .and_then(|request| revision(&request.result().ok()?)),
-                            )
-                        });
-                        (Some(added), None)
-                    }
-                    Deciding::Newest => {
-                        let newest = Some(CursorDirection::Prev);
-                        let mut newest = roots.open_key_cursor(None, newest)?;
-                        newest.on_success(move |event| {
-                            decide(event.target().ok().and_then(|request| {
-                                revision(&member(&request.result().ok()?, "key")?)
-                            }))
-                        });
-                        roots.add(&bytes, Some(&revision_key(commit.revision)))?;
-                        (None, Some(newest))
-                    }
-                };
-            if let Some(expected) = commit.expected
-                && (!commit.pages.is_empty() || commit.revision.0.is_multiple_of(ROOTS_KEPT))
-            {
-                let older = KeyRange::upper_bound(&revision_key(expected), None)?;
-                roots.delete(Query::KeyRange(older))?;
-            }
-            Ok(kept)
-        };
-    write().map_err(|error: idb::Error| failure::request(&error))
-}
-
-/// Writes and deletes a commit's pages; nothing of it is waited for.
-fn issue_pages(running: &Running, commit: &Commit) -> Result<(), Failure> {
-    let pages = store(running, PAGES)?;
-    let write = || {
-        for (id, bytes) in &commit.pages {
-            pages.add(&Uint8Array::from(&**bytes), Some(&key(id)))?;
-        }
-        for (first, last) in runs(&commit.freed) {
-            pages.delete(between(first, last)?)?;
-        }
-        Ok(())
-    };
-    write().map_err(|error: idb::Error| failure::request(&error))
-}
-
-/// The ids as runs of numbers that follow each other, first and last. Pages that one commit made
-/// are mostly freed together, and a request costs as much as the page it deletes.
-fn runs(ids: &[PageId]) -> Vec<(PageId, PageId)> {
-    let mut numbers: Vec<u128> = ids.iter().map(|id| u128::from_be_bytes(id.0)).collect();
-    sort_by(&mut numbers, u128::cmp);
-    let mut runs: Vec<(PageId, PageId)> = Vec::new();
-    let mut last = None;
-    for number in numbers {
-        let id = PageId(number.to_be_bytes());
-        match runs.last_mut() {
-            Some(run) if last.is_some_and(|last: u128| number - last <= 1) => run.1 = id,
-            _ => runs.push((id, id)),
-        }
-        last = Some(number);
-    }
-    runs
-}
-
-fn between(first: PageId, last: PageId) -> Result<Query, idb::Error> {
-    if first == last {
-        return Ok(Query::Key(key(&first)));
-    }
-    KeyRange::bound(&key(&first), &key(&last), None, None).map(Query::KeyRange)
-}
-
-fn store(running: &Running, name: &str) -> Result<ObjectStore, Failure> {
+pub(super) fn store(running: &Running, name: &str) -> Result<ObjectStore, Failure> {
     running
         .transaction()
         .object_store(name)
         .map_err(|error| failure::request(&error))
 }
 
-fn key(id: &PageId) -> JsValue {
+pub(super) fn key(id: &PageId) -> JsValue {
     Uint8Array::from(&id.0[..]).into()
 }
 
@@ -362,26 +259,4 @@ fn root_record(cursor: &JsValue) -> Option<RootRecord> {
         revision: revision(&member(cursor, "key")?)?,
         bytes: member(cursor, "value")?.dyn_ref::<Uint8Array>()?.to_vec(),
     })
-}
-
-/// A member of an object; `None` also of what is none, as the cursor of an empty store.
-fn member(object: &JsValue, name: &str) -> Option<JsValue> {
-    Reflect::get(object, &name.into()).ok()
-}
-
-#[expect(
-    clippy::cast_precision_loss,
-    reason = "revisions are below 2^53, as the port promises"
-)]
-fn revision_key(revision: Revision) -> JsValue {
-    (revision.0 as f64).into()
-}
-
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "only whole numbers below 2^53 are ever stored"
-)]
-fn revision(key: &JsValue) -> Option<Revision> {
-    Some(Revision(key.as_f64()? as u64))
 }
