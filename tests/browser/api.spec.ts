@@ -236,7 +236,7 @@ test('a full storage is told as quota, and leaves what was there', async ({ serv
   const codes = await device.page.evaluate(async () => {
     const notes = window.db.collection('note');
     const create = () => notes.create({ text: 'too much' }).then(() => 'none', (error: { code: string }) => error.code);
-    const put = IDBObjectStore.prototype.put;
+    const add = IDBObjectStore.prototype.add;
     const full = () => new DOMException('the disk is full', 'QuotaExceededError');
     // As browsers tell it: at once; or, when the disk fills up at the end, by `abort` alone.
     const ways: ((this: IDBObjectStore) => IDBRequest<IDBValidKey>)[] = [
@@ -245,16 +245,16 @@ test('a full storage is told as quota, and leaves what was there', async ({ serv
       },
       function () {
         Object.defineProperty(this.transaction, 'error', { value: full() });
-        const request = put.call(this, 0, 'never kept');
+        const request = add.call(this, 0, 'never kept');
         this.transaction.abort();
         return request;
       },
     ];
     const codes: string[] = [];
     for (const way of ways) {
-      IDBObjectStore.prototype.put = way;
+      IDBObjectStore.prototype.add = way;
       codes.push(await create());
-      IDBObjectStore.prototype.put = put;
+      IDBObjectStore.prototype.add = add;
     }
     return codes;
   });
