@@ -8,7 +8,10 @@
 
 extern crate alloc;
 
+mod conflict;
+mod datastore;
 mod finish;
+mod history;
 mod id;
 mod limits;
 mod open;
@@ -20,7 +23,10 @@ mod record;
 mod session;
 mod time;
 
+pub use conflict::{Conflict, ConflictSide, ConflictsAnswer, SettleAnswer, SettleRequest};
+pub use datastore::{AirbagThresholds, DatastoreAnswer, DatastoreRequest};
 pub use finish::{CancelAnswer, CancelRequest, FinishAnswer, FinishRequest};
+pub use history::{HistoryAnswer, RecordVersion};
 pub use id::{DeviceId, IdError, Key, LocalId, SessionId};
 pub use limits::Limits;
 pub use open::{

@@ -66,6 +66,8 @@ codes! {
     StaleDevice = "stale_device", 409, "An older copy of this device";
     /// Another device pushed the truth: pull it first.
     TruthPushed = "truth_pushed", 409, "The truth was replaced";
+    /// The conflict has been settled otherwise.
+    Settled = "settled", 409, "The conflict is settled";
     /// The session ended, expired, or was superseded.
     SessionGone = "session_gone", 410, "The session is over";
     /// The body, or a batch, is over the advertised limits.

@@ -8,8 +8,9 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use tidemark_protocol::{
-    CancelAnswer, CancelRequest, DeviceRecord, FinishAnswer, FinishRequest, OpenAnswer,
-    OpenRequest, Problem, PullAnswer, PullRequest, PushAnswer, PushRequest, ServerRecord,
+    CancelAnswer, CancelRequest, ConflictSide, ConflictsAnswer, DatastoreAnswer, DatastoreRequest,
+    DeviceRecord, FinishAnswer, FinishRequest, HistoryAnswer, OpenAnswer, OpenRequest, Problem,
+    PullAnswer, PullRequest, PushAnswer, PushRequest, ServerRecord, SettleAnswer, SettleRequest,
 };
 
 /// Reads a text as a message and writes it again.
@@ -19,7 +20,7 @@ fn again<T: DeserializeOwned + Serialize>(text: &str) -> serde_json::Result<Stri
 
 type Again = fn(&str) -> serde_json::Result<String>;
 
-const MESSAGES: [(&str, Again); 21] = [
+const MESSAGES: [(&str, Again); 28] = [
     ("open.request", again::<OpenRequest>),
     ("open.request.least", again::<OpenRequest>),
     ("open.answer", again::<OpenAnswer>),
@@ -41,6 +42,13 @@ const MESSAGES: [(&str, Again); 21] = [
     ("server_record", again::<ServerRecord>),
     ("server_record.given", again::<ServerRecord>),
     ("server_record.tombstone", again::<ServerRecord>),
+    ("conflicts.answer", again::<ConflictsAnswer>),
+    ("settle.request.take", again::<SettleRequest>),
+    ("settle.request.value", again::<SettleRequest>),
+    ("settle.answer", again::<SettleAnswer>),
+    ("history.answer", again::<HistoryAnswer>),
+    ("datastore.answer", again::<DatastoreAnswer>),
+    ("datastore.request", again::<DatastoreRequest>),
 ];
 
 #[test]
@@ -93,4 +101,14 @@ fn records_are_objects() {
             "{records}"
         );
     }
+}
+
+#[test]
+fn a_side_of_a_conflict_is_null_or_deleted() {
+    let text = r#"{"id":"i","key":"k","entity":"e","fields":[],"base":null,"truth":null,"device":null,
+        "deleted":"device","truth_device":"8c1f2a3b-4d5e-4f60-8a7b-9c0d1e2f3a4b",
+        "device_uuid":"8c1f2a3b-4d5e-4f60-8a7b-9c0d1e2f3a4b","checkin":"2026-11-22T04:41:01.000123Z"}"#;
+    let conflict: tidemark_protocol::Conflict = serde_json::from_str(text).unwrap();
+    assert_eq!(conflict.side(ConflictSide::Truth), Some("null"));
+    assert_eq!(conflict.side(ConflictSide::Device), None);
 }

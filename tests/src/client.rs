@@ -130,10 +130,19 @@ impl Client {
     /// # Errors
     /// The network's.
     pub fn try_post(&self, path: &str, body: &Value) -> Result<Answer, ureq::Error> {
+        self.told("POST", path, body)
+    }
+
+    /// `PATCH` of JSON over a network that works.
+    pub fn patch(&self, path: &str, body: &Value) -> Answer {
+        self.told("PATCH", path, body).expect("the server answers")
+    }
+
+    fn told(&self, method: &str, path: &str, body: &Value) -> Result<Answer, ureq::Error> {
         let headers = [("content-type", "application/json")];
-        let answer = self.send("POST", path, &headers, body.to_string().as_bytes())?;
+        let answer = self.send(method, path, &headers, body.to_string().as_bytes())?;
         if answer.status == 200 {
-            contract::answers("post", path, &answer.json());
+            contract::answers(&method.to_lowercase(), path, &answer.json());
         }
         Ok(answer)
     }
@@ -155,8 +164,7 @@ impl Client {
             .expect("the server answers");
         let json = answer.header("content-type") == "application/json";
         if answer.status == 200 && json {
-            let route = path.split('?').next().unwrap_or(path);
-            contract::answers("get", route, &answer.json());
+            contract::answers("get", path, &answer.json());
         }
         answer
     }

@@ -71,9 +71,26 @@ pub fn holds(schema: &str, value: &Value) {
 
 /// Fails unless a value fits what the document says a call answers.
 pub fn answers(method: &str, path: &str, value: &Value) {
-    let done = &contract().document["paths"][path][method]["responses"]["200"];
+    let path = path.split('?').next().unwrap_or(path);
+    let paths = contract().document["paths"].as_object().expect("paths");
+    let Some((_, route)) = paths.iter().find(|(route, _)| leads_to(route, path)) else {
+        panic!("{path} is not in the document");
+    };
+    let done = &route[method]["responses"]["200"];
     let schema = &done["content"]["application/json"]["schema"]["$ref"];
     if let Some(name) = schema.as_str().and_then(|path| path.rsplit('/').next()) {
         holds(name, value);
+    }
+}
+
+/// Whether an address is one of a route, `{…}` being any one part.
+fn leads_to(route: &str, path: &str) -> bool {
+    let (mut route, mut path) = (route.split('/'), path.split('/'));
+    loop {
+        match (route.next(), path.next()) {
+            (None, None) => return true,
+            (Some(named), Some(given)) if named == given || named.starts_with('{') => {}
+            _ => return false,
+        }
     }
 }

@@ -1,9 +1,12 @@
 //! HTTP: decodes a call, makes one call to the service, encodes its answer. Every route is on
 //! this screen. No SQL and no rules of sessions in here.
 
+mod address;
 mod assets;
 mod body;
 mod caller;
+mod conflicts;
+mod datastores;
 mod dev;
 mod drain;
 mod error;
@@ -37,6 +40,7 @@ struct App {
 
 /// All that is served.
 fn routes(config: &Config, app: App) -> Router {
+    let datastore = get(datastores::look).patch(datastores::set);
     let api = Router::new()
         .route("/v1/sync/open", post(sync::open))
         .route("/v1/sync/push", post(sync::push))
@@ -44,6 +48,10 @@ fn routes(config: &Config, app: App) -> Router {
         .route("/v1/sync/finish", post(sync::finish))
         .route("/v1/sync/cancel", post(sync::cancel))
         .route("/v1/records", get(records::page))
+        .route("/v1/records/{key}/history", get(records::history))
+        .route("/v1/conflicts", get(conflicts::page))
+        .route("/v1/conflicts/{id}", post(conflicts::settle))
+        .route("/v1/datastores/{id}", datastore)
         .route("/v1/openapi.json", get(openapi::document))
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))

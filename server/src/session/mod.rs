@@ -6,7 +6,10 @@
 //! decides.
 
 mod compaction;
+mod conflicts;
+mod datastores;
 mod finish;
+mod history;
 mod open;
 mod problem;
 mod pull;
@@ -20,13 +23,16 @@ use std::sync::Arc;
 use serde::Serialize;
 use tidemark_engine::truth::Rules;
 use tidemark_protocol::{
-    CancelAnswer, CancelRequest, Checkin, Code, DeviceId, FinishAnswer, FinishRequest, OpenAnswer,
-    OpenRequest, Problem, PullAnswer, PullRequest, PushAnswer, PushRequest, ServerRecord,
-    SessionId,
+    CancelAnswer, CancelRequest, Checkin, Code, ConflictsAnswer, DatastoreAnswer, DatastoreRequest,
+    DeviceId, FinishAnswer, FinishRequest, HistoryAnswer, OpenAnswer, OpenRequest, Problem,
+    PullAnswer, PullRequest, PushAnswer, PushRequest, ServerRecord, SessionId, SettleAnswer,
+    SettleRequest,
 };
 use tokio::sync::broadcast;
 
 pub use compaction::{Compaction, Dropped, ROWS_MAX};
+pub use conflicts::ConflictsQuery;
+pub use history::HistoryQuery;
 pub use settings::{Clock, Retention, Settings, SystemClock};
 
 use crate::store::{Datastore, Session, Snapshot, Store};
@@ -166,6 +172,66 @@ impl Service {
         query: RecordsQuery,
     ) -> Result<RecordsPage, Problem> {
         self.records_page(caller, query).await
+    }
+
+    /// The kept versions of one record, oldest first.
+    ///
+    /// # Errors
+    /// `not_found`; `malformed` for a cursor never given out.
+    pub async fn history(
+        &self,
+        caller: &Caller,
+        key: &str,
+        query: HistoryQuery,
+    ) -> Result<HistoryAnswer, Problem> {
+        self.history_page(caller, key, query).await
+    }
+
+    /// The conflicts of a datastore, in the order in which they were stored.
+    ///
+    /// # Errors
+    /// `not_found`; `malformed` for a cursor never given out.
+    pub async fn conflicts(
+        &self,
+        caller: &Caller,
+        query: ConflictsQuery,
+    ) -> Result<ConflictsAnswer, Problem> {
+        self.conflicts_page(caller, query).await
+    }
+
+    /// Settles a conflict of the named datastore, or of the caller's own.
+    ///
+    /// # Errors
+    /// `not_found`, `settled` (otherwise than asked for), `bad_record`, `forbidden`.
+    pub async fn settle(
+        &self,
+        caller: &Caller,
+        datastore: Option<&str>,
+        id: &str,
+        request: SettleRequest,
+    ) -> Result<SettleAnswer, Problem> {
+        self.settle_conflict(caller, datastore, id, request).await
+    }
+
+    /// What is set for a datastore, and how it stands.
+    ///
+    /// # Errors
+    /// `not_found`.
+    pub async fn datastore(&self, caller: &Caller, id: &str) -> Result<DatastoreAnswer, Problem> {
+        self.look_at_datastore(caller, id).await
+    }
+
+    /// Sets something for a datastore.
+    ///
+    /// # Errors
+    /// `not_found`, `forbidden`, `malformed`.
+    pub async fn change_datastore(
+        &self,
+        caller: &Caller,
+        id: &str,
+        request: DatastoreRequest,
+    ) -> Result<DatastoreAnswer, Problem> {
+        self.set_datastore(caller, id, request).await
     }
 
     /// Whether the store answers.

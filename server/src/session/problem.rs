@@ -30,6 +30,14 @@ pub(super) fn no_datastore() -> Problem {
     )
 }
 
+pub(super) fn forbidden(detail: impl Into<String>) -> Problem {
+    Problem::new(Code::Forbidden, detail)
+}
+
+pub(super) fn clock_ran_out() -> Problem {
+    Problem::new(Code::Internal, "The datastore's clock has run out.")
+}
+
 pub(super) fn malformed(detail: impl Into<String>) -> Problem {
     Problem::new(Code::Malformed, detail)
 }

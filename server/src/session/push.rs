@@ -3,10 +3,10 @@
 //! memory.
 
 use serde_json::value::RawValue;
-use tidemark_engine::truth::{Claim, Head, Held, Mingle, Push, Pusher, View, Writes};
+use tidemark_engine::truth::{Claim, Held, Mingle, Push, Pusher, View, Writes};
 use tidemark_protocol::{Checkin, Code, Problem, PushOutcome, PushRequest, PushSummary, SessionId};
 
-use super::{Caller, Commit, Service};
+use super::{Caller, Commit, Service, problem::clock_ran_out};
 use crate::store::{Change, Session, StoreError};
 
 /// So many records are compared with the truth at once.
@@ -104,24 +104,15 @@ impl Service {
         let datastore = change.datastore(&session.datastore).await?;
         let device = change.device(&session.datastore, session.device).await?;
         let tick = device.map_or(0, |device| device.tick) + 1;
-        let head = Head {
-            checkin: datastore.head,
-            forgotten: datastore.forgotten,
-            fingerprint: datastore.fingerprint,
-            live: datastore.live,
-        };
+        let head = datastore.truth_head();
         let pusher = Pusher {
             device: session.device,
             now,
             is_confirmed,
         };
         let rules = self.rules(&datastore);
-        let Some(mut mingle) = Mingle::new(head, pusher, rules, resolved.rejected) else {
-            return Err(Problem::new(
-                Code::Internal,
-                "The datastore's clock has run out.",
-            ));
-        };
+        let mingle = Mingle::new(head, pusher, rules, resolved.rejected);
+        let mut mingle = mingle.ok_or_else(clock_ran_out)?;
         let made = mingle.made();
         let mut claims = resolved.claims.into_iter();
         loop {

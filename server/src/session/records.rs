@@ -1,6 +1,7 @@
 //! The read-only view of the truth, outside of any session.
 
-use tidemark_engine::truth::show;
+use serde_json::value::RawValue;
+use tidemark_engine::{json::Canonical, truth::show};
 use tidemark_protocol::{Checkin, Code, Problem};
 
 use super::{
@@ -29,8 +30,8 @@ impl Service {
             Some(cursor) => read_cursor(cursor, datastore.head)?,
             None => (query.at.unwrap_or(datastore.head), ""),
         };
-        if Some(at) < datastore.history_from {
-            return Err(forgotten(at));
+        if let Some(from) = datastore.history_from.filter(|from| at < *from) {
+            return Err(forgotten(at, from));
         }
         let part = RecordsPart {
             datastore: &datastore.id,
@@ -57,11 +58,16 @@ impl Service {
 }
 
 /// A moment of which some is gone is not shown in part.
-fn forgotten(at: Checkin) -> Problem {
+fn forgotten(at: Checkin, from: Checkin) -> Problem {
     Problem::new(
         Code::NotFound,
-        format!("The truth as of {at} is no longer kept: ask for a later moment."),
+        format!("The truth as of {at} is no longer kept: ask for {from} or later."),
     )
+}
+
+/// A value as it goes over the wire.
+pub(super) fn raw(value: Canonical) -> Option<Box<RawValue>> {
+    RawValue::from_string(value.into_string()).ok()
 }
 
 /// A cursor is the moment that the pages show, and the last key of the page before.

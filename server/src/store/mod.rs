@@ -7,8 +7,10 @@ mod sqlite;
 
 pub use error::StoreError;
 pub use finding::{Finding, Verified};
-pub(crate) use rows::{Datastore, Device, Session, Shown};
-pub(crate) use sqlite::{Change, Expired, OldPlace, RecordsPart, Snapshot, WindowPart};
+pub(crate) use rows::{Datastore, Device, KeptConflict, KeptVersion, Session, Shown};
+pub(crate) use sqlite::{
+    Change, ConflictsPart, Expired, HistoryPart, OldPlace, RecordsPart, Snapshot, WindowPart,
+};
 
 /// An open database. Clones share it.
 #[derive(Clone)]

@@ -2,7 +2,8 @@
 
 use tidemark_engine::{
     fingerprint::DatastoreFingerprint,
-    truth::{Airbag, Answer, Place, Policies},
+    json::Canonical,
+    truth::{Airbag, Answer, Conflict, Head, Place, Policies},
     version::Version,
 };
 use tidemark_protocol::{Checkin, ConflictSummary, DeviceId, LocalId, Mode, SessionId};
@@ -31,6 +32,18 @@ pub(crate) struct Datastore {
     pub(crate) policies: Policies,
     /// When a push that deletes is held, if it was set for this datastore.
     pub(crate) airbag: Option<Airbag>,
+}
+
+impl Datastore {
+    /// The truth as the mingle takes it.
+    pub(crate) fn truth_head(&self) -> Head {
+        Head {
+            checkin: self.head,
+            forgotten: self.forgotten,
+            fingerprint: self.fingerprint,
+            live: self.live,
+        }
+    }
 }
 
 /// What is known of a device.
@@ -88,12 +101,56 @@ pub(crate) struct Shown {
     pub(crate) unconfirmed: Option<LocalId>,
 }
 
+/// A conflict as it is kept.
+#[derive(Clone, Debug)]
+pub(crate) struct KeptConflict {
+    /// What lost against what.
+    pub(crate) conflict: Conflict,
+    /// The commit that stored it.
+    pub(crate) stored: Checkin,
+    /// The commit that settled it.
+    pub(crate) settled: Option<Checkin>,
+    /// What a person decided; `None`: nobody did, though a policy may have.
+    pub(crate) settled_as: Option<String>,
+}
+
+/// A version of a record's history.
+#[derive(Clone, Debug)]
+pub(crate) struct KeptVersion {
+    /// The version.
+    pub(crate) version: Version,
+    /// The commit that superseded it.
+    pub(crate) superseded: Option<Checkin>,
+}
+
+/// What goes over the wire besides values, about.
+const REST: usize = 200;
+
+/// About how many bytes a version takes on the wire.
+fn bytes(version: &Version) -> u64 {
+    let content = version.content.as_ref();
+    (REST + content.map_or(0, |content| content.value.as_str().len())) as u64
+}
+
 impl Shown {
     /// About how many bytes it takes on the wire.
     pub(crate) fn bytes(&self) -> u64 {
-        const REST: usize = 200;
-        let content = self.version.content.as_ref();
-        let value = content.map_or(0, |content| content.value.as_str().len());
-        (REST + value) as u64
+        bytes(&self.version)
+    }
+}
+
+impl KeptVersion {
+    /// About how many bytes it takes on the wire.
+    pub(crate) fn bytes(&self) -> u64 {
+        bytes(&self.version)
+    }
+}
+
+impl KeptConflict {
+    /// About how many bytes it takes on the wire.
+    pub(crate) fn bytes(&self) -> u64 {
+        let sides = [&self.conflict.truth, &self.conflict.device];
+        let value = |side: &Option<Canonical>| side.as_ref().map_or(0, |it| it.as_str().len());
+        (REST + sides.into_iter().map(value).sum::<usize>()) as u64
     }
 }

@@ -3,7 +3,10 @@
 
 mod bodies;
 mod command;
+mod conflicts;
+mod datastores;
 mod failures;
+mod history;
 mod merging;
 mod opening;
 mod pulling;

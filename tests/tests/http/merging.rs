@@ -4,14 +4,7 @@ use serde_json::{Value, json};
 use tidemark_tests::client::Client;
 use tidemark_tests::server::Server;
 
-use super::talk::{changed, deleted, open, pending, pull, sync};
-
-/// A record that devices 1 and 2 both know: its key, and the checkin at which they do.
-fn shared(client: &Client, value: &Value) -> (Value, Value) {
-    let made = sync(client, 1, &Value::Null, json!([pending(1, value)]));
-    let base = made["push"]["max_checkin"].clone();
-    (made["pull"]["records"][0]["key"].clone(), base)
-}
+use super::talk::{changed, deleted, open, pull, shared, sync};
 
 fn conflicts(client: &Client) -> u64 {
     let opened = open(client, 9, json!({"pending": 1}));

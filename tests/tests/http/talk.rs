@@ -91,6 +91,13 @@ pub(crate) fn fingerprint(held: &[Value]) -> String {
     datastore_fingerprint(records.iter().map(|(key, print)| (*key, print.as_str())))
 }
 
+/// A record that devices 1 and 2 both know: its key, and the checkin at which they do.
+pub(crate) fn shared(client: &Client, value: &Value) -> (Value, Value) {
+    let made = sync(client, 1, &Value::Null, json!([pending(1, value)]));
+    let base = made["push"]["max_checkin"].clone();
+    (made["pull"]["records"][0]["key"].clone(), base)
+}
+
 /// The code of a problem in a body.
 pub(crate) fn code(problem: &Value) -> &str {
     problem["code"].as_str().unwrap_or_default()

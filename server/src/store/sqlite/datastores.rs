@@ -42,6 +42,20 @@ impl Snapshot {
         row.as_ref().map(datastore).transpose()
     }
 
+    /// What a user is in a datastore; `None`: no member.
+    pub(crate) async fn role(
+        &mut self,
+        datastore: &str,
+        user: &str,
+    ) -> Result<Option<String>, StoreError> {
+        let role = sqlx::query_scalar("select role from member where datastore = ?1 and user = ?2")
+            .bind(datastore)
+            .bind(user)
+            .fetch_optional(&mut *self.tx)
+            .await?;
+        Ok(role)
+    }
+
     /// A datastore that is known to exist.
     pub(crate) async fn datastore(&mut self, id: &str) -> Result<Datastore, StoreError> {
         let row = sqlx::query("select * from datastore where id = ?1")
@@ -101,6 +115,26 @@ impl Change {
             .execute(&mut *self.tx)
             .await?;
         self.datastore(&id).await
+    }
+}
+
+impl Change {
+    /// Keeps what was set for a datastore.
+    pub(crate) async fn set_rules(&mut self, datastore: &Datastore) -> Result<(), StoreError> {
+        let policies = &datastore.policies;
+        let is_set = *policies != Policies::default();
+        let column = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
+        sqlx::query(
+            "update datastore set policies = ?2, airbag_deletes = ?3, airbag_percent = ?4 \
+             where id = ?1",
+        )
+        .bind(&datastore.id)
+        .bind(is_set.then(|| serde_json::json!(policies).to_string()))
+        .bind(datastore.airbag.map(|airbag| column(airbag.deletes)))
+        .bind(datastore.airbag.map(|airbag| column(airbag.percent)))
+        .execute(&mut *self.tx)
+        .await?;
+        Ok(())
     }
 }
 

@@ -2,10 +2,8 @@
 //! records; the batch crosses as one bound JSON text.
 
 use serde::Serialize;
-use serde_json::json;
 use tidemark_engine::{
-    json::Canonical,
-    truth::{Answer, Commit, Conflict, LocalKey, NewVersion, Writes},
+    truth::{Answer, Commit, LocalKey, NewVersion, Writes},
     version::Stamp,
 };
 use tidemark_protocol::{Checkin, DeviceId};
@@ -44,7 +42,20 @@ impl Change {
         tick: u64,
         writes: &Writes,
     ) -> Result<(), StoreError> {
-        let datastore = &session.datastore;
+        self.write_truth(&session.datastore, made, tick, writes)
+            .await?;
+        self.keep_answers(session, made.checkin, &writes.answers)
+            .await
+    }
+
+    /// Writes what was decided, as part of the commit `made`, where no session waits for it.
+    pub(crate) async fn write_truth(
+        &mut self,
+        datastore: &str,
+        made: Stamp,
+        tick: u64,
+        writes: &Writes,
+    ) -> Result<(), StoreError> {
         self.supersede(datastore, made.checkin, &writes.versions)
             .await?;
         self.insert_versions(datastore, made, tick, &writes.versions)
@@ -52,8 +63,6 @@ impl Change {
         self.insert_local_keys(datastore, &writes.local_keys)
             .await?;
         self.insert_conflicts(datastore, made.checkin, &writes.conflicts)
-            .await?;
-        self.keep_answers(session, made.checkin, &writes.answers)
             .await
     }
 
@@ -181,46 +190,6 @@ impl Change {
         Ok(())
     }
 
-    async fn insert_conflicts(
-        &mut self,
-        datastore: &str,
-        checkin: Checkin,
-        conflicts: &[Conflict],
-    ) -> Result<(), StoreError> {
-        let rows = conflicts.iter().map(|conflict| {
-            (
-                conflict.id.to_string(),
-                &conflict.key,
-                &conflict.entity,
-                json!(conflict.fields).to_string(),
-                conflict.base.map(Checkin::micros),
-                conflict.truth.as_ref().map(Canonical::as_str),
-                conflict.device.as_ref().map(Canonical::as_str),
-                conflict.truth_device,
-                conflict.device_uuid,
-                &conflict.truth_updated,
-                &conflict.device_updated,
-                u8::from(conflict.is_settled),
-            )
-        });
-        let Some(rows) = batch(rows)? else {
-            return Ok(());
-        };
-        sqlx::query(
-            "insert into conflict (datastore, id, key, checkin, entity, fields, base, truth, \
-             device, truth_device, device_uuid, truth_updated, device_updated, settled) \
-             select ?1, value ->> 0, value ->> 1, ?3, value ->> 2, value ->> 3, value ->> 4, \
-             value ->> 5, value ->> 6, value ->> 7, value ->> 8, value ->> 9, value ->> 10, \
-             case when value ->> 11 then ?3 end from json_each(?2)",
-        )
-        .bind(datastore)
-        .bind(rows)
-        .bind(checkin.micros())
-        .execute(&mut *self.tx)
-        .await?;
-        Ok(())
-    }
-
     /// Keeps how the session's pulls answer, with the truth's version after this push.
     async fn keep_answers(
         &mut self,
@@ -247,7 +216,9 @@ impl Change {
 }
 
 /// The rows as one JSON array; `None`: there are none to write.
-fn batch<T: Serialize>(rows: impl Iterator<Item = T>) -> Result<Option<String>, StoreError> {
+pub(super) fn batch<T: Serialize>(
+    rows: impl Iterator<Item = T>,
+) -> Result<Option<String>, StoreError> {
     let rows: Vec<T> = rows.collect();
     if rows.is_empty() {
         return Ok(None);

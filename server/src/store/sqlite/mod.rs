@@ -3,6 +3,7 @@
 
 mod acks;
 mod compaction;
+mod conflicts;
 mod datastores;
 mod decode;
 mod expiry;
@@ -33,8 +34,9 @@ use sqlx::{
 use super::StoreError;
 
 pub(crate) use compaction::OldPlace;
+pub(crate) use conflicts::ConflictsPart;
 pub(crate) use expiry::Expired;
-pub(crate) use records::RecordsPart;
+pub(crate) use records::{HistoryPart, RecordsPart};
 pub(crate) use window::WindowPart;
 
 /// How many snapshots may be read at once.

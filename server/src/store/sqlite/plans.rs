@@ -3,7 +3,7 @@
 
 use sqlx::{AssertSqlSafe, Row};
 
-use super::{Sqlite, acks, compaction, mingle, records, sessions, view, window};
+use super::{Sqlite, acks, compaction, conflicts, mingle, records, sessions, view, window};
 
 /// What may be read from end to end: what was bound, and what a statement itself made.
 const SMALL: [&str; 7] = [
@@ -26,7 +26,7 @@ const LARGE: [&str; 6] = [
     "told",
 ];
 
-const HOT: [(&str, &str); 17] = [
+const HOT: [(&str, &str); 23] = [
     ("supersede", mingle::SUPERSEDE),
     ("keep answers", mingle::KEEP_ANSWERS),
     ("versions", view::VERSIONS),
@@ -44,6 +44,12 @@ const HOT: [(&str, &str); 17] = [
     ("exceptions", acks::EXCEPTIONS),
     ("records", records::RECORDS),
     ("records count", records::RECORDS_COUNT),
+    ("history", records::HISTORY),
+    ("history count", records::HISTORY_COUNT),
+    ("open conflicts", conflicts::OPEN[0]),
+    ("open conflicts count", conflicts::OPEN[1]),
+    ("settled conflicts", conflicts::SETTLED[0]),
+    ("settled conflicts count", conflicts::SETTLED[1]),
 ];
 
 const COMPACTION: [(&str, &str); 9] = [

@@ -92,7 +92,11 @@ impl Snapshot {
             .map(|claim| (claim.key(), claim.from().map(Checkin::micros)))
             .collect();
         let mut view = View::new();
-        let wanted = json!(wanted).to_string();
+        let wanted = json!(wanted);
+        for id in self.conflict_ids(datastore, &wanted).await? {
+            view.add_conflict(id);
+        }
+        let wanted = wanted.to_string();
         let mut rows = sqlx::query(VERSIONS)
             .bind(datastore)
             .bind(&wanted)
@@ -101,17 +105,6 @@ impl Snapshot {
             view.add(version(&row)?);
         }
         drop(rows);
-        let conflicts: Vec<String> = sqlx::query_scalar(CONFLICTS)
-            .bind(datastore)
-            .bind(&wanted)
-            .fetch_all(&mut *self.tx)
-            .await?;
-        for id in conflicts {
-            let id = id
-                .parse()
-                .map_err(|error| decode::corrupt("conflict id", error))?;
-            view.add_conflict(ConflictId(id));
-        }
         let acked = sqlx::query(ACKED)
             .bind(datastore)
             .bind(&wanted)
@@ -123,6 +116,22 @@ impl Snapshot {
             view.add_acked(key, decode::parsed(row, "held")?);
         }
         Ok(view)
+    }
+
+    /// The conflicts, settled or not, of the wanted `[key, …]`.
+    pub(super) async fn conflict_ids(
+        &mut self,
+        datastore: &str,
+        wanted: &serde_json::Value,
+    ) -> Result<Vec<ConflictId>, StoreError> {
+        let ids: Vec<String> = sqlx::query_scalar(CONFLICTS)
+            .bind(datastore)
+            .bind(wanted.to_string())
+            .fetch_all(&mut *self.tx)
+            .await?;
+        let read = |id: &String| id.parse().map(ConflictId);
+        let ids = ids.iter().map(read).collect::<Result<_, _>>();
+        ids.map_err(|error| decode::corrupt("conflict id", error))
     }
 }
 

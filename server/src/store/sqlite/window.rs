@@ -133,7 +133,7 @@ impl Snapshot {
             .bind(after.1)
             .bind(part.records_max)
             .fetch(&mut *self.tx);
-        collect(rows, part.bytes_max, shown).await
+        collect(rows, part.bytes_max, shown, Shown::bytes).await
     }
 
     /// The window proper.
@@ -149,7 +149,7 @@ impl Snapshot {
             .bind(part.session.leaves_out_tombstones)
             .bind(part.records_max)
             .fetch(&mut *self.tx);
-        collect(rows, part.bytes_max, shown).await
+        collect(rows, part.bytes_max, shown, Shown::bytes).await
     }
 
     /// How many records [`Self::early`] and [`Self::window`] have from a start on.
@@ -202,22 +202,23 @@ impl Snapshot {
 }
 
 /// Reads rows until their values have reached `bytes_max`.
-pub(super) async fn collect(
+pub(super) async fn collect<T>(
     mut rows: impl Stream<Item = Result<SqliteRow, sqlx::Error>> + Unpin,
     bytes_max: u64,
-    read: impl Fn(&SqliteRow) -> Result<Shown, StoreError>,
-) -> Result<Vec<Shown>, StoreError> {
-    let mut records = Vec::new();
+    read: impl Fn(&SqliteRow) -> Result<T, StoreError>,
+    bytes_of: impl Fn(&T) -> u64,
+) -> Result<Vec<T>, StoreError> {
+    let mut all = Vec::new();
     let mut bytes = 0;
     while bytes < bytes_max {
         let Some(row) = rows.try_next().await? else {
             break;
         };
-        let record = read(&row)?;
-        bytes += record.bytes();
-        records.push(record);
+        let one = read(&row)?;
+        bytes += bytes_of(&one);
+        all.push(one);
     }
-    Ok(records)
+    Ok(all)
 }
 
 /// A place as columns: after this key of this checkin. Checkins are whole microseconds and no
