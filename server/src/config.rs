@@ -45,6 +45,11 @@ pub(crate) struct Options {
     #[arg(long, env = "TIDEMARK_JWT_AUDIENCE", value_name = "TEXT")]
     #[serde(alias = "jwt_audience")]
     jwt_audience: Option<String>,
+    /// Take only tokens that expire: those with an `exp`
+    #[arg(long, env = "TIDEMARK_JWT_REQUIRE_EXP", value_parser = BoolishValueParser::new(),
+          num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL")]
+    #[serde(alias = "jwt_require_exp")]
+    jwt_require_exp: Option<bool>,
     /// For developing: anybody may sign in as anybody; only on a loopback address
     #[arg(long, env = "TIDEMARK_DEV", value_parser = BoolishValueParser::new(),
           num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL")]
@@ -148,6 +153,7 @@ pub(crate) struct Authority {
     pub(crate) jwks: Option<String>,
     pub(crate) issuer: Option<String>,
     pub(crate) audience: Option<String>,
+    pub(crate) requires_exp: bool,
 }
 
 /// The options, complete and checked.
@@ -244,6 +250,7 @@ impl Config {
             jwks: options.jwks,
             issuer: options.jwt_issuer,
             audience: options.jwt_audience,
+            requires_exp: options.jwt_require_exp.unwrap_or(false),
         };
         if !dev && authority.secret.is_none() && authority.jwks.is_none() {
             return Err(ConfigError::NoAuthority);

@@ -3,6 +3,7 @@
 use tidemark_protocol::{Checkin, Code, Direction, Mode, OpenRequest, PROTOCOL_VERSION, Problem};
 use uuid::Uuid;
 
+use super::settle::SETTLER;
 use crate::fingerprint::DatastoreFingerprint;
 
 /// What the truth knows of a device that opens.
@@ -48,11 +49,15 @@ pub enum Opened {
 /// does not do.
 ///
 /// # Errors
-/// `protocol` or `not_supported`.
+/// `protocol`, `not_supported`, or `malformed` (the nil UUID is no device).
 pub fn refuse_unsupported(request: &OpenRequest) -> Result<(), Problem> {
     if request.protocol != PROTOCOL_VERSION {
         let detail = "this server speaks version 1 of the protocol: update the app or the server";
         return Err(Problem::new(Code::Protocol, detail));
+    }
+    if request.device_uuid == SETTLER {
+        let detail = "`device_uuid` is a UUID that the device has drawn, not the nil one";
+        return Err(Problem::new(Code::Malformed, detail));
     }
     if !matches!(request.mode, Mode::Auto | Mode::Fast) {
         let detail = "this server syncs in the modes `auto` and `fast` only";

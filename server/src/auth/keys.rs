@@ -28,6 +28,8 @@ pub(super) struct TrustedKey {
 pub(super) struct Demands {
     pub(super) issuer: Option<String>,
     pub(super) audience: Option<String>,
+    /// It must say when it expires.
+    pub(super) expires: bool,
 }
 
 impl Demands {
@@ -36,8 +38,12 @@ impl Demands {
         validation.leeway = LEEWAY_SECONDS;
         validation.validate_nbf = true;
         validation.validate_aud = self.audience.is_some();
-        // `exp` is checked where it is; whether tokens expire is for their issuer to say.
+        // `exp` is checked where it is; whether tokens expire is for their issuer to say, unless
+        // the operator does.
         validation.required_spec_claims.clear();
+        if self.expires {
+            validation.required_spec_claims.insert("exp".to_owned());
+        }
         if let Some(audience) = &self.audience {
             validation.set_audience(&[audience]);
             validation.required_spec_claims.insert("aud".to_owned());

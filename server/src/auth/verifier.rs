@@ -22,6 +22,8 @@ const USER_BYTES_MAX: usize = 255;
 pub(crate) enum Refused {
     #[error("The token has expired; get a new one.")]
     Expired,
+    #[error("The token says not when it expires (`exp`), which this server wants to know.")]
+    Endless,
     #[error("The token is not good yet; check the clock of whoever issued it.")]
     Early,
     #[error("The token names no user: `sub` must be 1 to 255 bytes of text.")]
@@ -69,6 +71,7 @@ impl Verifier {
         let demands = Demands {
             issuer: authority.issuer.clone(),
             audience: authority.audience.clone(),
+            expires: authority.requires_exp,
         };
         let mut own = Vec::new();
         if let Some(path) = &authority.secret {
@@ -179,6 +182,9 @@ fn judge(token: &str, header: &Header, keys: &[TrustedKey]) -> Result<Caller, Re
                 ErrorKind::ImmatureSignature => refused = Refused::Early,
                 ErrorKind::InvalidAudience | ErrorKind::InvalidIssuer => {
                     refused = Refused::Elsewhere;
+                }
+                ErrorKind::MissingRequiredClaim(claim) if claim == "exp" => {
+                    refused = Refused::Endless;
                 }
                 ErrorKind::MissingRequiredClaim(_) => refused = Refused::Elsewhere,
                 _ => {}

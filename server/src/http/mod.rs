@@ -56,6 +56,7 @@ fn routes(config: &Config, app: App) -> Router {
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
         .method_not_allowed_fallback(error::no_such_method)
+        .layer(middleware::timing(&config.cors_origins))
         .layer(middleware::cross_origin(&config.cors_origins));
     let api = match app.dev {
         // Outside of the cross-origin layer: no other page may read a token.

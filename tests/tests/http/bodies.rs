@@ -349,6 +349,16 @@ fn p54_pages_of_other_origins_may_call_as_the_operator_says() {
         .unwrap();
     assert_eq!(refused.status, 401);
     assert_eq!(refused.header("access-control-allow-origin"), "*");
+    // And when to try again, and how long it took on the wire.
+    assert_eq!(
+        refused.header("access-control-expose-headers"),
+        "retry-after"
+    );
+    assert_eq!(refused.header("timing-allow-origin"), "*");
+    for method in ["GET", "POST", "PATCH"] {
+        let allowed = leave.header("access-control-allow-methods");
+        assert!(allowed.contains(method), "{allowed}");
+    }
 
     let closed = Server::with(&["--cors-origins", "https://app.example,https://two.example"]);
     let allowed = |origin| {
@@ -358,4 +368,7 @@ fn p54_pages_of_other_origins_may_call_as_the_operator_says() {
     };
     assert_eq!(allowed("https://two.example"), "https://two.example");
     assert_eq!(allowed("https://evil.example"), "");
+    let answer = closed.client("alice").get("/v1/records");
+    let timing = answer.header("timing-allow-origin");
+    assert_eq!(timing, "https://app.example, https://two.example");
 }

@@ -28,6 +28,15 @@ fn a_new_session_of_the_device_ends_the_old_one() {
     assert_eq!(push(&json!(uuid(99))).code(), "session_gone");
 }
 
+/// P-22: by the nil UUID nobody is meant: it makes what settles conflicts.
+#[test]
+fn the_nil_uuid_is_no_device() {
+    let server = Server::start();
+    let nil = json!({"device_uuid": "00000000-0000-0000-0000-000000000000"});
+    let answer = server.client("alice").post("/v1/sync/open", &nil);
+    assert_eq!((answer.status, answer.code().as_str()), (400, "malformed"));
+}
+
 /// P-18
 #[test]
 fn a_session_expires_after_its_last_call() {

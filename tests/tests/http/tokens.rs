@@ -119,6 +119,22 @@ fn p2_a_token_has_its_time_and_names_a_user() {
     );
 }
 
+/// By default their issuer says whether tokens expire, or the operator does.
+#[test]
+fn p2_tokens_must_expire_where_the_operator_says_so() {
+    let server = Server::with(&["--jwt-require-exp"]);
+    let nobody = server.stranger();
+    assert_eq!(ask(&nobody, &token("a")).status, 200);
+    let endless = ask(&nobody, &signed(&json!({"sub": "a"})));
+    assert_refused(&endless);
+    let told = endless.json()["detail"].as_str().unwrap().to_owned();
+    assert!(told.contains("`exp`"), "{told}");
+    assert_refused(&ask(
+        &nobody,
+        &signed(&json!({"sub": "a", "exp": now() - 60})),
+    ));
+}
+
 #[test]
 fn p2_issuer_and_audience_are_checked_where_the_operator_names_them() {
     let server = Server::with(&["--jwt-issuer", "me", "--jwt-audience", "notes"]);
