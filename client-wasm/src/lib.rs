@@ -1,6 +1,7 @@
 //! The browser side of Tidemark: IndexedDB pages, fetch, the JavaScript API.
 
 pub mod api;
+pub mod numbers;
 pub mod pages;
 
 mod environment;

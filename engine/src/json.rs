@@ -5,6 +5,7 @@
 //! needs a tree of it: [`CanonicalRef`] walks members as slices of that text. This
 //! module knows nothing of records, entities or schemas.
 
+mod doubles;
 mod number;
 mod parse;
 mod patch;
@@ -18,6 +19,8 @@ use core::fmt;
 use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
 
+#[cfg(target_family = "wasm")]
+pub use doubles::{Host, use_host};
 pub use parse::{JsonError, MAX_DEPTH};
 pub use patch::{Patch, changed_fields};
 pub use walk::{Elements, Fields, Kind};
@@ -142,7 +145,7 @@ impl<'a> CanonicalRef<'a> {
     /// The number, if it is one.
     pub fn as_number(self) -> Option<f64> {
         (self.kind() == Kind::Number)
-            .then(|| self.0.parse().ok())
+            .then(|| number::read_number(self.0))
             .flatten()
     }
 

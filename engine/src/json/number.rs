@@ -5,8 +5,13 @@
 
 use alloc::string::String;
 
+use super::doubles;
+
 /// Up to so many digits, every decimal is a double of its own.
 const DISTINCT_DIGITS: usize = 15;
+
+/// Up to 10^22, powers of ten are doubles; a text this long holds none above.
+const EXACT_POWER: usize = 22;
 
 /// What a look at a number's text finds.
 struct Shape {
@@ -36,14 +41,46 @@ pub(super) fn write_number(out: &mut String, text: &str) -> Result<usize, &'stat
         out.push_str(text);
         return Ok(shape.length);
     }
-    let number: f64 = text.parse().map_err(|_| "no number")?;
+    let number = doubles::parse(text).ok_or("a number that cannot be converted")?;
     if number.is_infinite() {
         return Err("a number beyond the doubles");
     }
-    // Both zeros are written alike.
-    let number = if number == 0.0 { 0.0 } else { number };
-    out.push_str(ryu_js::Buffer::new().format_finite(number));
+    if number == 0.0 {
+        // Both zeros are written alike.
+        out.push('0');
+    } else {
+        doubles::write(out, number);
+    }
     Ok(shape.length)
+}
+
+/// The double that a number's text means; `None` where it means none.
+pub(super) fn read_number(text: &str) -> Option<f64> {
+    let shape = shape(text.as_bytes()).filter(|shape| shape.length == text.len())?;
+    if shape.has_exponent || shape.digits > DISTINCT_DIGITS || text.len() > EXACT_POWER {
+        return doubles::parse(text);
+    }
+    // Both the digits and the power of ten are doubles exactly, so that their quotient is
+    // rounded once: the nearest double (W. Clinger, "How to Read Floating Point Numbers
+    // Accurately").
+    let (mut digits, mut power, mut is_fraction) = (0_i64, 1.0, false);
+    for byte in text.bytes() {
+        if byte.is_ascii_digit() {
+            digits = digits * 10 + i64::from(byte - b'0');
+            if is_fraction {
+                power *= 10.0;
+            }
+        } else {
+            is_fraction |= byte == b'.';
+        }
+    }
+    #[expect(clippy::cast_precision_loss, reason = "fifteen digits are below 2^53")]
+    let magnitude = digits as f64 / power;
+    Some(if text.starts_with('-') {
+        -magnitude
+    } else {
+        magnitude
+    })
 }
 
 /// Measures the number that the text begins with, if it begins with one.
