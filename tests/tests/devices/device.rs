@@ -125,6 +125,16 @@ impl Device {
         }
     }
 
+    /// Writes a whole value under a key, whether or not there is a record.
+    pub(crate) async fn put(&self, key: &str, value: &Value) {
+        let put = Operation::Put {
+            entity: Rc::from(ENTITY),
+            key: key.to_owned(),
+            value: value.to_string(),
+        };
+        self.client.write(vec![put]).await.unwrap();
+    }
+
     /// Sets fields, or deletes where there are none; answers what was seen under it.
     pub(crate) async fn change(
         &self,

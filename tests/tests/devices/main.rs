@@ -13,6 +13,7 @@
 
 mod device;
 mod oracle;
+mod putting_back;
 mod schedule;
 mod world;
 

@@ -1,13 +1,15 @@
 //! Push: the person's edits, batch by batch, until the server has mingled them.
 
-use alloc::string::String;
+use alloc::{string::String, vec::Vec};
 
 use tidemark_protocol::{Code, Problem};
 
 use super::Session;
 use super::open::{Riders, ridden_pull};
 use super::pull::riding;
+use crate::client::database::{Stop, View};
 use crate::client::outgoing::{Batch, Offer};
+use crate::client::record::Edit;
 use crate::client::wire::{Members, Request, need};
 use crate::client::{Environment, Error, ErrorCode, Event, Phase, reply};
 use crate::json::{Canonical, CanonicalRef};
@@ -65,7 +67,7 @@ impl<E: Environment> Session<'_, E> {
             let after = self.offered.clone();
             let rows = self
                 .shared
-                .look(|database| database.edits_after(after.as_deref(), ROWS_READ))
+                .look(|view| edits_to_push(&view, after.as_deref()))
                 .await?;
             let is_last = rows.len() < ROWS_READ;
             for (row, edit) in rows {
@@ -156,4 +158,18 @@ impl<E: Environment> Session<'_, E> {
         }
         error
     }
+}
+
+/// The next edits, as they go to the server. One that makes a record under a key where this
+/// device holds none tells up to where it knows of none: else a record that was deleted and is
+/// put back as it was could not be told from an old push, repeated.
+fn edits_to_push(view: &View<'_>, after: Option<&[u8]>) -> Result<Vec<(Vec<u8>, Edit)>, Stop> {
+    let mut rows = view.edits_after(after, ROWS_READ)?;
+    for (row, edit) in &mut rows {
+        let is_named = !edit.is_pending && edit.push_as.is_none();
+        if is_named && edit.base.is_none() && !edit.deleted && view.confirmed(row)?.is_none() {
+            edit.base = view.root.last_sync;
+        }
+    }
+    Ok(rows)
 }
