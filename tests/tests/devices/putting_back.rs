@@ -40,7 +40,7 @@ async fn what_is_put_back_lives() {
         }
         let truth = world.truth().await;
         assert_eq!(truth.len(), 1, "seed {seed}");
-        assert_eq!(truth[0], (key.to_string(), value_text()), "seed {seed}");
+        assert_eq!(truth[0], (key.clone(), value_text()), "seed {seed}");
         for device in &devices {
             let held = device.all().await;
             assert_eq!(held.len(), 1, "seed {seed}");
