@@ -8,7 +8,7 @@ use tidemark_tests::device::{Device, Synced};
 use tidemark_tests::network::{Faults, Network};
 use tidemark_tests::server::Server;
 
-use super::talk::{changed, fingerprint, finish, open, pending, pull, sync, uuid};
+use super::talk::{changed, fingerprint, finish, made, open, pending, pull, sync, uuid};
 
 /// Killed between any two calls; what was answered before is there after.
 #[test]
@@ -56,7 +56,7 @@ fn a_kill_between_calls_loses_nothing_that_was_answered() {
     );
     assert_eq!((&next["in_sync"], &next["last_sync"]), (&json!(true), head));
     // The mapping was confirmed by the finish: the key alone is told from now on.
-    let synced = sync(&client, 1, &Value::Null, json!([]));
+    let synced = made(&client, json!([]));
     assert!(
         synced["pull"]["records"]
             .as_array()
@@ -108,18 +108,8 @@ fn an_edit_between_failure_and_retry_is_applied() {
     let server = Server::start();
     let client = server.client("alice");
     // Made, pushed, the answer lost; edited; pushed again under the same local id.
-    sync(
-        &client,
-        1,
-        &Value::Null,
-        json!([pending(1, &json!({"a": 1, "b": 1}))]),
-    );
-    let retry = sync(
-        &client,
-        1,
-        &Value::Null,
-        json!([pending(1, &json!({"a": 2, "b": 1}))]),
-    );
+    made(&client, json!([pending(1, &json!({"a": 1, "b": 1}))]));
+    let retry = made(&client, json!([pending(1, &json!({"a": 2, "b": 1}))]));
     assert_eq!(
         (&retry["push"]["updated"], &retry["push"]["conflicts"]),
         (&json!(1), &json!(0))
@@ -168,7 +158,7 @@ fn a_late_push_is_refused() {
     let client = server.client("alice");
     let old = open(&client, 1, json!({"pending": 1}));
     let late = json!({"sync_uuid": old["sync_uuid"], "records": [pending(1, &json!("old"))]});
-    sync(&client, 1, &Value::Null, json!([pending(1, &json!("new"))]));
+    made(&client, json!([pending(1, &json!("new"))]));
     assert_eq!(client.post("/v1/sync/push", &late).code(), "session_gone");
     assert_eq!(client.records()[0]["value"], "new");
 }
@@ -178,12 +168,7 @@ fn a_late_push_is_refused() {
 fn a_lost_finish_costs_nothing() {
     let server = Server::start();
     let client = server.client("alice");
-    let made = sync(
-        &client,
-        1,
-        &Value::Null,
-        json!([pending(1, &json!({"a": 1}))]),
-    );
+    let made = made(&client, json!([pending(1, &json!({"a": 1}))]));
     let head = &made["push"]["max_checkin"];
     let holding = client.records();
     let next = open(
@@ -235,7 +220,7 @@ fn an_erased_device_gets_everything_back() {
     let many: Value = (0..30)
         .map(|number| pending(number, &json!(number)))
         .collect();
-    sync(&client, 1, &Value::Null, many);
+    made(&client, many);
     assert_eq!(pull(&client, 50, &Value::Null).len(), 30);
     // Also under its old name, with nothing left to say.
     assert_eq!(pull(&client, 1, &Value::Null).len(), 30);

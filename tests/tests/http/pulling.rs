@@ -8,17 +8,15 @@ use tidemark_tests::device::{Device, Synced};
 use tidemark_tests::network::{Faults, Network};
 use tidemark_tests::server::Server;
 
-use super::talk::{EMPTY, changed, deleted, fingerprint, open, pending, pull, sync};
+use super::talk::{EMPTY, changed, deleted, fingerprint, made, open, pending, pull, sync};
 
 /// P-42: what lands while a device pulls is neither seen nor hidden.
 #[test]
 fn a_pull_is_the_truth_at_one_moment() {
     let server = Server::start();
     let client = server.client("alice");
-    let made = sync(
+    let made = made(
         &client,
-        1,
-        &Value::Null,
         json!([pending(1, &json!(1)), pending(2, &json!(2))]),
     );
     let base = &made["push"]["max_checkin"];
@@ -58,12 +56,7 @@ fn a_pull_is_the_truth_at_one_moment() {
 fn every_push_is_answered() {
     let server = Server::start();
     let client = server.client("alice");
-    let made = sync(
-        &client,
-        1,
-        &Value::Null,
-        json!([pending(1, &json!({"a": 1}))]),
-    );
+    let made = made(&client, json!([pending(1, &json!({"a": 1}))]));
     let record = &made["pull"]["records"][0];
     assert_eq!(record.get("value"), None);
     let base = &made["push"]["max_checkin"];
@@ -98,7 +91,7 @@ fn a_cursor_goes_on_in_a_later_session() {
         let records = (0..5)
             .map(|n| pending(commit * 5 + n, &json!(commit)))
             .collect();
-        sync(&client, 1, &Value::Null, records);
+        made(&client, records);
     }
     let first = open(&client, 2, json!({"pull": {"limit": 7}}));
     let mut seen = first["pull"]["records"].as_array().unwrap().clone();
@@ -136,10 +129,8 @@ fn a_cursor_goes_on_in_a_later_session() {
 fn tombstones_are_left_out_only_for_an_empty_device() {
     let server = Server::start();
     let client = server.client("alice");
-    let made = sync(
+    let made = made(
         &client,
-        1,
-        &Value::Null,
         json!([pending(1, &json!(1)), pending(2, &json!(2))]),
     );
     let base = &made["push"]["max_checkin"];
@@ -166,10 +157,8 @@ fn tombstones_are_left_out_only_for_an_empty_device() {
 fn an_ack_tells_what_was_really_stored() {
     let server = Server::start();
     let client = server.client("alice");
-    sync(
+    made(
         &client,
-        1,
-        &Value::Null,
         json!([pending(1, &json!("a long text")), pending(2, &json!(2))]),
     );
     let held = client.records();
@@ -211,10 +200,8 @@ fn records_are_a_snapshot_by_key() {
     let client = server.client("alice");
     let mut note = pending(1, &json!({"a": 1}));
     note["entity"] = "note".into();
-    let made = sync(
+    let made = made(
         &client,
-        1,
-        &Value::Null,
         json!([note, pending(2, &json!(2)), pending(3, &json!(3))]),
     );
     let base = &made["push"]["max_checkin"];

@@ -58,6 +58,11 @@ pub(crate) fn sync(client: &Client, device: u64, last_sync: &Value, records: Val
     answer
 }
 
+/// What device 1 makes first of all; the answer of its sync.
+pub(crate) fn made(client: &Client, records: Value) -> Value {
+    sync(client, 1, &Value::Null, records)
+}
+
 /// Open and pull in one call; the pulled records.
 pub(crate) fn pull(client: &Client, device: u64, last_sync: &Value) -> Vec<Value> {
     let answer = open(client, device, json!({"last_sync": last_sync, "pull": {}}));
@@ -93,7 +98,7 @@ pub(crate) fn fingerprint(held: &[Value]) -> String {
 
 /// A record that devices 1 and 2 both know: its key, and the checkin at which they do.
 pub(crate) fn shared(client: &Client, value: &Value) -> (Value, Value) {
-    let made = sync(client, 1, &Value::Null, json!([pending(1, value)]));
+    let made = made(client, json!([pending(1, value)]));
     let base = made["push"]["max_checkin"].clone();
     (made["pull"]["records"][0]["key"].clone(), base)
 }

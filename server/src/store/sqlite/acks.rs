@@ -1,38 +1,33 @@
 //! What a device said of what it was sent, and the exceptions kept of it.
 
 use serde_json::json;
-use sqlx::sqlite::SqliteRow;
+use sqlx::{
+    Sqlite,
+    query::Query,
+    sqlite::{SqliteArguments, SqliteRow},
+};
 use tidemark_engine::truth::{Compared, Exception, Pulled};
 use tidemark_protocol::{Ack, Checkin, DeviceId, Key};
 
 use super::{
     super::{Session, StoreError},
     Change, Snapshot, decode,
+    due::{about, due, is_in_window},
     window::bound,
 };
 
-/// The versions that a session was sent: ?1 datastore, ?2 session, ?3 device, as of ?4, window
-/// after (?5, ?6), up to (?7, ?8), without tombstones if ?9, made after ?10.
+/// The versions that a session was sent up to (?8, ?9), of those made after ?10.
 macro_rules! sent {
     () => {
-        "with sent (key, checkin) as ( \
-           select key, checkin from version indexed by version_window \
-             where datastore = ?1 and (checkin, key) > (?5, ?6) and (checkin, key) <= (?7, ?8) \
-             and checkin > ?10 and checkin <= ?4 and (superseded is null or superseded > ?4) \
-             and (deleted = 0 or ?9 = 0 or exists (select 1 from pushed \
-               where pushed.datastore = ?1 and pushed.sync_uuid = ?2 \
-                 and pushed.key = version.key)) \
-           union \
-           select version.key, version.checkin from \
-             (select key from pushed where datastore = ?1 and sync_uuid = ?2 and fresh = 0 \
-                and (checkin, key) <= (?5, ?6) \
-              union select key from client_state where datastore = ?1 and device = ?3 \
-                and owed = 1) as due \
-             cross join version on version.datastore = ?1 and version.key = due.key \
-             and version.checkin = (select max(newest.checkin) from version newest \
-               where newest.datastore = ?1 and newest.key = due.key and newest.checkin <= ?4) \
-             and (version.checkin, version.key) <= (?5, ?6) \
-             and (version.checkin, version.key) <= (?7, ?8) and version.checkin > ?10) "
+        concat!(
+            "with sent (key, checkin) as ( \
+               select key, checkin from version indexed by version_window where",
+            is_in_window!(),
+            "and (checkin, key) <= (?8, ?9) and checkin > ?10 \
+             union select version.key, version.checkin from",
+            due!(""),
+            "and (version.checkin, version.key) <= (?8, ?9) and version.checkin > ?10) "
+        )
     };
 }
 
@@ -100,19 +95,7 @@ impl Snapshot {
     ) -> Result<Vec<(Pulled, Option<Ack>)>, StoreError> {
         let last_sync = last_sync.map_or(i64::MIN, Checkin::micros);
         let made_after = if session.acked { i64::MIN } else { last_sync };
-        let from = bound(session.from.as_ref());
-        let up_to = bound(session.pulled.as_ref());
-        let rows = sqlx::query(PULLED)
-            .bind(&session.datastore)
-            .bind(session.id.to_string())
-            .bind(session.device.to_string())
-            .bind(session.max_checkin.micros())
-            .bind(from.0)
-            .bind(from.1)
-            .bind(up_to.0)
-            .bind(up_to.1)
-            .bind(session.leaves_out_tombstones)
-            .bind(made_after)
+        let rows = about_sent(PULLED, session, made_after)
             .bind(session.last_sync.map_or(i64::MIN, Checkin::micros))
             .bind(last_sync)
             .fetch_all(&mut *self.tx)
@@ -196,23 +179,28 @@ impl Change {
     }
 
     async fn drop_exceptions(&mut self, session: &Session) -> Result<(), StoreError> {
-        let from = bound(session.from.as_ref());
-        let up_to = bound(session.pulled.as_ref());
-        sqlx::query(DROP_EXCEPTIONS)
-            .bind(&session.datastore)
-            .bind(session.id.to_string())
-            .bind(session.device.to_string())
-            .bind(session.max_checkin.micros())
-            .bind(from.0)
-            .bind(from.1)
-            .bind(up_to.0)
-            .bind(up_to.1)
-            .bind(session.leaves_out_tombstones)
-            .bind(i64::MIN)
+        about_sent(DROP_EXCEPTIONS, session, i64::MIN)
             .execute(&mut *self.tx)
             .await?;
         Ok(())
     }
+}
+
+/// A statement about what a session was sent, of versions made after a checkin.
+fn about_sent<'a>(
+    statement: &'static str,
+    session: &'a Session,
+    made_after: i64,
+) -> Query<'a, Sqlite, SqliteArguments> {
+    let from = bound(session.from.as_ref());
+    let up_to = bound(session.pulled.as_ref());
+    about(statement, session)
+        .bind(from.0)
+        .bind(from.1)
+        .bind(session.leaves_out_tombstones)
+        .bind(up_to.0)
+        .bind(up_to.1)
+        .bind(made_after)
 }
 
 fn exception(row: &SqliteRow) -> Result<(Exception, Option<Compared>), StoreError> {

@@ -6,6 +6,7 @@ mod compaction;
 mod conflicts;
 mod datastores;
 mod decode;
+mod due;
 mod expiry;
 mod mingle;
 #[cfg(test)]

@@ -15,7 +15,9 @@ use tidemark_protocol::{Key, LocalId};
 
 use super::{
     super::{Session, Shown, StoreError},
-    Snapshot, decode, view,
+    Snapshot, decode,
+    due::{about, due, is_in_window},
+    view,
 };
 
 /// A version with what the session is told beside it: ?1 datastore, ?2 session, ?3 device. A
@@ -42,30 +44,14 @@ macro_rules! beside {
     };
 }
 
-/// The versions as of ?4 after the place (?7, ?8) and at or before the window's start (?5, ?6)
-/// that are due all the same.
+/// What is due after the place (?7, ?8) though it lies at or before the window's start.
 macro_rules! early_from {
     () => {
-        " from (select key from pushed where datastore = ?1 and sync_uuid = ?2 and fresh = 0 \
-              and (checkin, key) > (?7, ?8) and (checkin, key) <= (?5, ?6) \
-            union select key from client_state where datastore = ?1 and device = ?3 \
-              and owed = 1) as due \
-          cross join version on version.datastore = ?1 and version.key = due.key \
-            and version.checkin = (select max(newest.checkin) from version newest \
-              where newest.datastore = ?1 and newest.key = due.key and newest.checkin <= ?4) \
-            and (version.checkin, version.key) <= (?5, ?6) \
-            and (version.checkin, version.key) > (?7, ?8) "
-    };
-}
-
-/// The versions live as of ?4 after the place (?5, ?6); without tombstones if ?7.
-macro_rules! window_where {
-    () => {
-        " where version.datastore = ?1 and (version.checkin, version.key) > (?5, ?6) \
-            and version.checkin <= ?4 \
-            and (version.superseded is null or version.superseded > ?4) \
-            and (version.deleted = 0 or ?7 = 0 or exists (select 1 from pushed told \
-              where told.datastore = ?1 and told.sync_uuid = ?2 and told.key = version.key)) "
+        concat!(
+            " from",
+            due!(" and (checkin, key) > (?7, ?8)"),
+            "and (version.checkin, version.key) > (?7, ?8) "
+        )
     };
 }
 
@@ -104,7 +90,8 @@ pub(super) const WINDOW: &str = concat!(
     shown!(),
     " from version indexed by version_window",
     beside!(),
-    window_where!(),
+    " where",
+    is_in_window!(),
     "order by version.checkin, version.key limit ?8"
 );
 
@@ -114,7 +101,8 @@ pub(super) const EARLY_COUNT: &str = concat!("select count(*) as count", early_f
 /// How many [`WINDOW`] finds.
 pub(super) const WINDOW_COUNT: &str = concat!(
     "select count(*) as count, ?3 from version indexed by version_window",
-    window_where!()
+    " where",
+    is_in_window!()
 );
 
 impl Snapshot {
@@ -122,11 +110,7 @@ impl Snapshot {
     pub(crate) async fn early(&mut self, part: WindowPart<'_>) -> Result<Vec<Shown>, StoreError> {
         let window = bound(part.start.window.as_ref());
         let after = bound(part.start.pushed.as_ref());
-        let rows = sqlx::query(EARLY)
-            .bind(&part.session.datastore)
-            .bind(part.session.id.to_string())
-            .bind(part.session.device.to_string())
-            .bind(part.session.max_checkin.micros())
+        let rows = about(EARLY, part.session)
             .bind(window.0)
             .bind(window.1)
             .bind(after.0)
@@ -139,11 +123,7 @@ impl Snapshot {
     /// The window proper.
     pub(crate) async fn window(&mut self, part: WindowPart<'_>) -> Result<Vec<Shown>, StoreError> {
         let after = bound(part.start.window.as_ref());
-        let rows = sqlx::query(WINDOW)
-            .bind(&part.session.datastore)
-            .bind(part.session.id.to_string())
-            .bind(part.session.device.to_string())
-            .bind(part.session.max_checkin.micros())
+        let rows = about(WINDOW, part.session)
             .bind(after.0)
             .bind(after.1)
             .bind(part.session.leaves_out_tombstones)
@@ -160,22 +140,14 @@ impl Snapshot {
     ) -> Result<u64, StoreError> {
         let window = bound(start.window.as_ref());
         let after = bound(start.pushed.as_ref());
-        let early = sqlx::query(EARLY_COUNT)
-            .bind(&session.datastore)
-            .bind(session.id.to_string())
-            .bind(session.device.to_string())
-            .bind(session.max_checkin.micros())
+        let early = about(EARLY_COUNT, session)
             .bind(window.0)
             .bind(window.1)
             .bind(after.0)
             .bind(after.1)
             .fetch_one(&mut *self.tx)
             .await?;
-        let proper = sqlx::query(WINDOW_COUNT)
-            .bind(&session.datastore)
-            .bind(session.id.to_string())
-            .bind(session.device.to_string())
-            .bind(session.max_checkin.micros())
+        let proper = about(WINDOW_COUNT, session)
             .bind(window.0)
             .bind(window.1)
             .bind(session.leaves_out_tombstones)
