@@ -31,10 +31,8 @@ impl Default for Retention {
 /// A device, as far as it holds anything back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Holder {
-    /// Up to where it has applied everything.
+    /// Up to where it has applied everything, by its last finish that came through.
     pub last_sync: Option<Checkin>,
-    /// It has commits in the truth.
-    pub has_pushed: bool,
     /// When it last opened or finished, in microseconds since 1970.
     pub seen: i64,
 }
@@ -67,8 +65,8 @@ pub struct Superseded {
 pub struct Bounds {
     /// Values superseded at or before this, unless [`Self::needs_value`].
     pub values: Option<Checkin>,
-    /// Versions superseded at or before this, whole, and the fingerprints of the commits before
-    /// it.
+    /// Versions superseded at or before this, whole, and the fingerprints of the commits that
+    /// had followers by then.
     pub fingerprints: Option<Checkin>,
     /// Tombstones at or before this, each with its record's history.
     pub tombstones: Option<Checkin>,
@@ -104,9 +102,8 @@ impl Bounds {
         pins.dedup();
 
         let values = Checkin::from_micros(history).ok();
-        let is_unsettled = devices
-            .iter()
-            .any(|device| device.last_sync.is_none() && device.has_pushed);
+        // It has pulled, or pushed, and its finish was lost: it may stand anywhere.
+        let is_unsettled = devices.iter().any(|device| device.last_sync.is_none());
         let starts = sessions
             .iter()
             .map(|session| session.last_sync.unwrap_or(session.max_checkin));

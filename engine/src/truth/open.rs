@@ -117,13 +117,18 @@ fn needs_repair(
     view: &OpenView,
     fingerprint: Option<DatastoreFingerprint>,
 ) -> bool {
+    let Some(expected) = view.expected_at_last_sync else {
+        return true;
+    };
+    if fingerprint == Some(expected) && expected == DatastoreFingerprint::EMPTY {
+        return false;
+    }
     let knows_up_to = match (request.last_sync, fingerprint) {
         (Some(last_sync), _) => Some(last_sync),
-        (None, Some(DatastoreFingerprint::EMPTY)) => view.forgotten,
         (None, Some(_)) => view.seen,
         (None, None) => view.seen.or(view.forgotten),
     };
-    knows_up_to < view.forgotten || view.expected_at_last_sync.is_none()
+    knows_up_to < view.forgotten
 }
 
 /// Reads a datastore fingerprint as a device sends it.

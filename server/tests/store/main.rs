@@ -70,6 +70,7 @@ mod sqlite {
             a_late_device_merges_with_the_base_it_had
             a_repeat_is_known_long_after
             what_proves_old_moments_goes_last
+            a_long_rest_leaves_nobody_behind
             a_base_that_is_gone_is_not_mistaken_for_an_older_one
             zombies_stay_dead
             tombstones_wait_for_an_open_pull

@@ -9,13 +9,14 @@ use std::{
         Arc,
         atomic::{AtomicI64, Ordering},
     },
+    time::Duration,
 };
 
 use serde::{Serialize, de::DeserializeOwned};
 use tidemark_engine::client::{Reply, Transport, TransportError};
 use tidemark_protocol::{Limits, Problem};
 use tidemark_server::{
-    session::{Caller, Clock, RecordsQuery, Service, Settings},
+    session::{Caller, Clock, RecordsQuery, Retention, Service, Settings},
     store::Store,
 };
 
@@ -78,6 +79,21 @@ impl World {
     pub(crate) fn jump(&self) {
         let micros = self.random.borrow_mut().i64(-3_600_000_000..3_600_000_000);
         self.clock.0.fetch_add(micros, Ordering::Relaxed);
+    }
+
+    /// Whatever nobody needs any more is forgotten.
+    pub(crate) async fn compact(&self) {
+        let service = self.service.borrow().clone();
+        service.compact().await.unwrap();
+    }
+
+    /// Nothing in the database is what a server would not have written.
+    pub(crate) async fn verify(&self) {
+        let url = format!("sqlite:{}", self.database().display());
+        let store = Store::to_read(&url).await.unwrap();
+        let verified = store.verify(|finding| panic!("{finding}")).await;
+        assert!(verified.unwrap().datastores <= 1);
+        store.close().await;
     }
 
     /// A request of long ago arrives; nobody waits for its answer.
@@ -148,6 +164,11 @@ async fn serve(database: &std::path::Path, clock: JumpingClock) -> Service {
         store,
         Settings {
             limits,
+            // History goes at once; deletions are remembered, so that every device is in time.
+            retention: Retention {
+                history: Duration::ZERO,
+                tombstones: Duration::MAX,
+            },
             ..Settings::default()
         },
         clock,

@@ -16,7 +16,6 @@ const RETENTION: Retention = Retention {
 fn synced(last_sync: i64) -> Holder {
     Holder {
         last_sync: Some(at(last_sync)),
-        has_pushed: true,
         seen: NOW,
     }
 }
@@ -83,17 +82,11 @@ fn t61_the_oldest_device_holds_fingerprints_back() {
     assert_eq!(of(&[synced(870), away], &[]), Some(at(870)));
     assert_eq!(of(&[synced(870), synced(499)], &[]), Some(at(870)));
     assert_eq!(of(&[synced(870), synced(500)], &[]), Some(at(500)));
-    let new = Holder {
+    let unfinished = Holder {
         last_sync: None,
-        has_pushed: false,
         seen: NOW,
     };
-    assert_eq!(of(&[new], &[]), Some(at(900)));
-    let unanswered = Holder {
-        has_pushed: true,
-        ..new
-    };
-    assert_eq!(of(&[unanswered], &[]), None);
+    assert_eq!(of(&[unfinished], &[]), None);
     let pull = |last_sync: Option<i64>| Reader {
         last_sync: last_sync.map(at),
         max_checkin: at(700),

@@ -166,13 +166,19 @@ fn t66_a_device_from_before_forgotten_is_never_fast() {
             .is_ok()
         );
     }
-    let empty = json!({"fingerprint": DatastoreFingerprint::EMPTY});
-    for members in [
-        json!({"last_sync": at(6)}),
-        json!({"last_sync": at(7)}),
-        empty,
-    ] {
+    for members in [json!({"last_sync": at(6)}), json!({"last_sync": at(7)})] {
         assert!(opens(members, &forgetful).is_ok());
+    }
+    let beginning = OpenView {
+        expected_at_last_sync: Some(DatastoreFingerprint::EMPTY),
+        ..forgetful
+    };
+    for last_sync in [None, Some(at(1))] {
+        let nothing = json!({"last_sync": last_sync, "fingerprint": DatastoreFingerprint::EMPTY});
+        assert!(
+            opens(nothing, &beginning).is_ok(),
+            "it has nothing to revive"
+        );
     }
     let new = OpenView {
         seen: None,

@@ -5,7 +5,10 @@
 
 use serde_json::json;
 use sqlx::{Row, sqlite::SqliteRow};
-use tidemark_engine::truth::{Holder, Reader, Superseded};
+use tidemark_engine::{
+    fingerprint::DatastoreFingerprint,
+    truth::{Holder, Reader, Superseded},
+};
 use tidemark_protocol::Checkin;
 
 use super::{super::StoreError, Change, Snapshot, decode};
@@ -80,10 +83,14 @@ pub(super) const COMMITS_END: &str = "\
     select checkin from commits where datastore = ?1 and checkin >= ?2 and checkin < ?3 \
     order by checkin limit 1 offset ?4";
 
-/// Drops the fingerprints of the commits from ?2 to before ?3.
+/// The newest commit at or before ?2.
+pub(super) const COMMIT_AT: &str =
+    "select max(checkin) as head from commits where datastore = ?1 and checkin <= ?2";
+
+/// Drops the fingerprints of the commits from ?2 to before ?3, but for that of no records, ?4.
 pub(super) const DROP_FINGERPRINTS: &str = "\
     update commits set fingerprint = null \
-    where datastore = ?1 and checkin >= ?2 and checkin < ?3 and fingerprint is not null";
+    where datastore = ?1 and checkin >= ?2 and checkin < ?3 and fingerprint <> ?4";
 
 /// The tombstones up to ?2 that nobody waits for: no unsettled conflict, and no device that was
 /// seen after ?3 and did not take it.
@@ -136,14 +143,13 @@ impl Snapshot {
 
     /// All devices of a datastore, as far as they hold anything back.
     pub(crate) async fn holders(&mut self, datastore: &str) -> Result<Vec<Holder>, StoreError> {
-        let rows = sqlx::query("select last_sync, tick, seen from device where datastore = ?1")
+        let rows = sqlx::query("select last_sync, seen from device where datastore = ?1")
             .bind(datastore)
             .fetch_all(&mut *self.tx)
             .await?;
         let holders = rows.iter().map(|row| {
             Ok(Holder {
                 last_sync: decode::checkin_maybe(row, "last_sync")?,
-                has_pushed: decode::count(row, "tick")? > 0,
                 seen: row.try_get("seen")?,
             })
         });
@@ -163,6 +169,20 @@ impl Snapshot {
             })
         });
         readers.collect()
+    }
+
+    /// The commit that was the head at a moment.
+    pub(crate) async fn head_at(
+        &mut self,
+        datastore: &str,
+        at: Checkin,
+    ) -> Result<Option<Checkin>, StoreError> {
+        let row = sqlx::query(COMMIT_AT)
+            .bind(datastore)
+            .bind(at.micros())
+            .fetch_one(&mut *self.tx)
+            .await?;
+        decode::checkin_maybe(&row, "head")
     }
 
     /// At most `limit` superseded versions after a place that still have a value, and the
@@ -232,6 +252,7 @@ impl Change {
             .bind(datastore)
             .bind(from)
             .bind(end.micros())
+            .bind(DatastoreFingerprint::EMPTY.to_string())
             .execute(&mut *self.tx)
             .await?
             .rows_affected();

@@ -52,10 +52,11 @@ const HOT: [(&str, &str); 23] = [
     ("settled conflicts count", conflicts::SETTLED[1]),
 ];
 
-const COMPACTION: [(&str, &str); 9] = [
+const COMPACTION: [(&str, &str); 10] = [
     ("old values", compaction::OLD_VALUES),
     ("drop values", compaction::DROP_VALUES),
     ("drop versions", compaction::DROP_VERSIONS),
+    ("commit at", compaction::COMMIT_AT),
     ("commits end", compaction::COMMITS_END),
     ("drop fingerprints", compaction::DROP_FINGERPRINTS),
     ("tombstones", compaction::TOMBSTONES),
