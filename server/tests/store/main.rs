@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on stops")]
 
 mod compaction;
+mod conflicts;
 mod pull;
 mod push;
 mod sessions;
@@ -65,6 +66,10 @@ mod sqlite {
             a_superseded_push_is_all_or_nothing
             a_crash_image_opens_between_two_commits
             a_dropped_call_leaves_nothing_or_all;
+        conflicts:
+            a_decision_is_one_commit
+            a_dropped_decision_leaves_nothing_or_all
+            a_dead_record_is_brought_back;
         compaction:
             values_go_when_nobody_needs_them
             a_late_device_merges_with_the_base_it_had

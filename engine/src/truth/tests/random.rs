@@ -16,11 +16,25 @@ use serde_json::{Value, json};
 use tidemark_protocol::{Checkin, DeviceId, Key, LocalId};
 
 use super::world::{World, device, local};
-use crate::version::Version;
+use crate::json::Canonical;
+use crate::truth::Choice;
+use crate::version::{ConflictId, Version};
 
-const SCHEDULES: u64 = 150;
+const SCHEDULES: u64 = 240;
 const STEPS: usize = 80;
 const FIELDS: [&str; 4] = ["a", "b", "c", "d"];
+
+/// The policies, in turn; the named device is the second.
+const POLICIES: [&str; 8] = [
+    "merge",
+    "truth",
+    "merge",
+    "newest",
+    "merge",
+    "store",
+    "device",
+    "device:00000000-0000-000d-0000-000000000002",
+];
 
 type Fields = BTreeMap<String, u64>;
 
@@ -104,6 +118,8 @@ impl Schedule {
         } else {
             1
         };
+        let policy = POLICIES[usize::try_from(seed / 2).unwrap() % POLICIES.len()];
+        schedule.world.rules.policies.policy = policy.parse().ok();
         (0..3).for_each(|_| schedule.add_device());
         schedule
     }
@@ -139,7 +155,8 @@ impl Schedule {
     fn run(mut self) {
         for _ in 0..STEPS {
             let by = self.below(self.devices.len());
-            match self.below(12) {
+            match self.below(13) {
+                12 => self.settle(),
                 0 | 1 => self.create(by),
                 2..=4 => self.edit(by),
                 5 => self.delete(by),
@@ -204,6 +221,29 @@ impl Schedule {
     fn delete(&mut self, by: usize) {
         let Some(key) = self.pick(by) else { return };
         self.devices[by].records.get_mut(&key).unwrap().is_deleted = true;
+    }
+
+    /// A person decides on some conflict.
+    fn settle(&mut self) {
+        let open = self.world.conflicts.iter().filter(|(_, it)| !it.is_settled);
+        let open: Vec<ConflictId> = open.map(|(id, _)| *id).collect();
+        if open.is_empty() {
+            return;
+        }
+        let id = open[self.below(open.len())];
+        let choice = match self.below(3) {
+            0 => Choice::Truth,
+            1 => Choice::Device,
+            _ => {
+                let token = self.token();
+                self.reached.insert(token);
+                Choice::Value(Canonical::parse(&json!({"a": token}).to_string()).unwrap())
+            }
+        };
+        let before = self.world.clone();
+        self.world.settle(id, choice);
+        self.watch_decision(&before, id);
+        self.check_keys();
     }
 
     /// A second machine with the same profile: it takes a new `device_uuid`.

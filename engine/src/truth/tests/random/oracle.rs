@@ -2,14 +2,16 @@
 
 use std::collections::BTreeSet;
 use std::format;
+use std::string::ToString;
 use std::vec::Vec;
 
 use serde_json::Value;
-use tidemark_protocol::{DeviceId, Key, LocalId};
+use tidemark_protocol::{ConflictPolicy, DeviceId, Key, LocalId};
 
 use super::super::world::{Done, World};
 use super::{Device, FIELDS, Fields, Local, Schedule, fields_of, key_of};
-use crate::version::Version;
+use crate::truth::SETTLER;
+use crate::version::{ConflictId, Version};
 
 impl Schedule {
     /// Repeating a push changes nothing and stores no conflict again.
@@ -32,8 +34,11 @@ impl Schedule {
         let keys: Vec<Key> = keys.collect();
         let distinct: BTreeSet<&Key> = keys.iter().collect();
         assert_eq!(keys.len(), distinct.len());
-        assert!(self.world.versions.keys().all(|key| distinct.contains(key)));
-        assert_eq!(distinct.len(), self.world.versions.len());
+        // But for those that a person made anew out of a dead one.
+        let versions = self.world.versions.iter();
+        let named = versions.filter(|(_, kept)| kept[0].device != SETTLER);
+        assert!(named.clone().all(|(key, _)| distinct.contains(key)));
+        assert_eq!(distinct.len(), named.count());
     }
 
     /// What one pushed record did to the truth.
@@ -59,7 +64,7 @@ impl Schedule {
             );
             return;
         }
-        self.watch_fields(device, record, (&before, &after), &about);
+        self.watch_fields(device, record, (&before, &after), (&key, &about));
         for (field, token) in &before {
             let is_overridden = !was_deleted && after.get(field) != Some(token);
             if is_overridden && !device.seen.contains(token) {
@@ -85,7 +90,7 @@ impl Schedule {
         device: &Device,
         record: &Local,
         (before, after): (&Fields, &Fields),
-        about: &str,
+        (key, about): (&str, &str),
     ) {
         for field in FIELDS {
             let (old, new) = (before.get(field), after.get(field));
@@ -96,9 +101,39 @@ impl Schedule {
             assert!(new == old || new == pushed, "{field} is nobody's: {about}");
             assert!(is_edited || new == old, "{field} was not edited: {about}");
             assert!(!is_said || new == old, "{field} was said before: {about}");
+            // What a policy did not take is kept.
+            let is_kept =
+                || self.has_conflict(key, |_, side| value_of(side, field) == pushed.copied());
             assert!(
-                !(is_edited && is_new) || new == pushed,
+                !(is_edited && is_new) || new == pushed || self.may_lose() && is_kept(),
                 "{field} got lost: {about}"
+            );
+        }
+    }
+
+    /// Whether a push may lose against the truth.
+    fn may_lose(&self) -> bool {
+        let policy = self.world.rules.policies.of("record");
+        !matches!(policy, ConflictPolicy::Merge | ConflictPolicy::Device)
+    }
+
+    /// What a person overrides without having seen it is kept.
+    pub(super) fn watch_decision(&self, world: &World, id: ConflictId) {
+        let (key, stored) = (world.conflicts[&id].key.to_string(), world.stored[&id]);
+        let (before, was_deleted) = fields_of(world, &key);
+        let (after, is_deleted) = fields_of(&self.world, &key);
+        let Some(newest) = world.newest(&key).filter(|_| !was_deleted) else {
+            return;
+        };
+        for (field, token) in &before {
+            let is_seen = newest.stamps.of(field).checkin <= stored;
+            let is_own = newest.stamps.of(field).device == SETTLER;
+            let is_there = !is_deleted && after.get(field) == Some(token);
+            let is_kept =
+                || self.has_conflict(&key, |truth, _| value_of(truth, field) == Some(*token));
+            assert!(
+                is_seen || is_own || is_there || is_kept(),
+                "{field} of {key} got lost: {before:?}, {after:?}"
             );
         }
     }
