@@ -1,0 +1,69 @@
+// Makes what wasm-bindgen left in wasm/ smaller, in place: both the module and its glue.
+//
+// - A panic says nothing in a browser, it only traps. So its functions trap at once, and the
+//   code that would have put messages together goes with them.
+// - binaryen optimises for size. `--low-memory-unused`: the stack comes first in memory, so
+//   that nothing lies at its very beginning. Functions in the order of their names: what
+//   is alike lies side by side, which compresses better.
+// - What the module and the glue call each other by, long names with hashes, gets short.
+import binaryen from 'binaryen';
+import { execFileSync } from 'node:child_process';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const here = path => fileURLToPath(new URL(path, import.meta.url));
+const wasm = here('wasm/tidemark_bg.wasm');
+const quiet = here('wasm/quiet.wasm');
+const glue = here('wasm/tidemark.js');
+
+/** Functions of the standard library that never return, and whose work is a message. */
+const PANICS = new RegExp(
+  [
+    '::panicking::(panic|assert_failed|begin_panic)',
+    '(unwrap|expect|index|mismatch|slice_error)_fail',
+    '::(assert_failed|capacity_overflow|handle_error|handle_alloc_error|rust_panic)\\b',
+    '::panic_(already_\\w*borrowed|poisoned)\\b',
+  ].join('|'),
+);
+
+const module = binaryen.readBinary(readFileSync(wasm));
+let silenced = 0;
+for (let index = 0; index < module.getNumFunctions(); index++) {
+  const panic = module.getFunctionByIndex(index);
+  if (!PANICS.test(binaryen.getFunctionInfo(panic).name)) continue;
+  binaryen.Function.setBody(panic, module.unreachable());
+  silenced += 1;
+}
+if (silenced === 0) throw new Error('no panic was found: does the module still have its names?');
+binaryen.setDebugInfo(true);
+writeFileSync(quiet, module.emitBinary());
+
+const wasmOpt = join(dirname(createRequire(import.meta.url).resolve('binaryen')), 'bin/wasm-opt');
+const names = JSON.parse(
+  execFileSync(
+    process.execPath,
+    [
+      wasmOpt, quiet, '-o', wasm, '-Oz', '--converge', '--low-memory-unused',
+      '--reorder-functions-by-name', '--strip-debug', '--strip-producers',
+      '--minify-imports-and-exports-and-modules',
+    ],
+    { encoding: 'utf8' },
+  ),
+);
+rmSync(quiet);
+
+const short = new Map(names.imports.map(([, name, by]) => [name, by]));
+const shortExport = new Map(names.exports);
+const [{ module: from }] = WebAssembly.Module.imports(new WebAssembly.Module(readFileSync(wasm)));
+const text = readFileSync(glue, 'utf8')
+  .replaceAll(/^( {8})([\w$]+)(?=: function)/gm, (_, indent, name) => indent + (short.get(name) ?? name))
+  .replaceAll(/\bwasm\.([\w$]+)/g, (_, name) => `wasm.${shortExport.get(name) ?? name}`)
+  .replace('"./tidemark_bg.js":', () => `${JSON.stringify(from)}:`);
+writeFileSync(glue, text);
+
+// What the glue's shape is, is wasm-bindgen's to change: see that nothing was missed.
+for (const { name } of WebAssembly.Module.imports(new WebAssembly.Module(readFileSync(wasm)))) {
+  if (!text.includes(`        ${name}: function`)) throw new Error(`the glue has no import ${name}`);
+}
