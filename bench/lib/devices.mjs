@@ -5,6 +5,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { chromium } from 'playwright-core';
 
+export const BROWSER = process.env.CHROMIUM ?? '/usr/bin/chromium';
+
 const ARGUMENTS = [
   '--no-sandbox',
   '--disable-gpu',
@@ -19,7 +21,7 @@ const ARGUMENTS = [
 export async function startDevice(pageUrl, contender) {
   const profile = await mkdtemp(join(tmpdir(), 'tidemark-bench-'));
   const context = await chromium.launchPersistentContext(profile, {
-    executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
+    executablePath: BROWSER,
     headless: true,
     args: ARGUMENTS,
   });

@@ -1,91 +1,82 @@
-// The figures as markdown: medians with their spread, ratios to the floor and to the peers, and
-// the bars that the project set itself.
+// The figures as markdown: the bars that the project set itself, medians with their spread, the
+// wire, the longest tasks. What people wrote below NOTES is kept from the page before.
+import { bars } from './bars.mjs';
+import { kilo, round, spread, table } from './format.mjs';
 
-const median = list => {
-  const sorted = [...list].sort((a, b) => a - b);
-  const middle = sorted.length >> 1;
-  return sorted.length % 2 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
-};
-const round = (value, digits = 1) => Number(value.toFixed(digits)).toLocaleString('en');
-const kilo = bytes => `${round(bytes / 1000)} kB`;
+const NOTES = '## Where the time goes';
 
-export function markdown({ samples, facts, records, rounds, contenders }) {
-  const of = (task, contender) => samples.get(`${task}|${contender}`);
-  const ms = (task, contender) => {
-    const list = of(task, contender);
-    return list ? median(list.map(each => each.ms)) : undefined;
-  };
-  const tasks = [...new Set([...samples.keys()].map(id => id.split('|')[0]))];
-  const lines = [
-    '# Benchmarks', '',
-    `${records.toLocaleString('en')} records of about 250 bytes, ${rounds} rounds, interleaved, headless Chromium with a profile on disk, servers on loopback. Milliseconds: median (min–max). Timed from the call of the public API to its settled promise. Made by \`script/bench\`.`,
-    '', `| task | ${contenders.join(' | ')} |`, `| --- |${' --- |'.repeat(contenders.length)}`,
-  ];
-  for (const task of tasks) {
-    const cells = contenders.map(contender => {
-      const list = of(task, contender)?.map(each => each.ms);
-      return list ? `${round(median(list))} (${round(Math.min(...list))}–${round(Math.max(...list))})` : '·';
-    });
-    lines.push(`| ${task} | ${cells.join(' | ')} |`);
-  }
-  lines.push('', '## On the wire', '', '| task | contender | requests | bytes up | bytes down |', '| --- | --- | --- | --- | --- |');
-  for (const task of tasks) {
-    for (const contender of contenders) {
-      const wires = of(task, contender)?.map(each => each.wire).filter(Boolean) ?? [];
-      if (!wires.length) continue;
-      const middle = name => median(wires.map(wire => wire[name]));
-      lines.push(`| ${task} | ${contender} | ${middle('requests')} | ${kilo(middle('sent'))} | ${kilo(middle('received'))} |`);
-    }
-  }
-  lines.push('', '## Longest main-thread task (ms, median)', '', `| task | ${contenders.join(' | ')} |`, `| --- |${' --- |'.repeat(contenders.length)}`);
-  for (const task of tasks) {
-    const cells = contenders.map(contender => {
-      const list = of(task, contender)?.map(each => each.longest);
-      return list ? round(median(list), 0) : '·';
-    });
-    lines.push(`| ${task} | ${cells.join(' | ')} |`);
-  }
-  lines.push('', '(0: no task over 50 ms.)', '', ...bars({ ms, of, facts }));
-  return `${lines.join('\n')}\n`;
+export function markdown({ samples, facts, contenders, before }) {
+  const kept = before.indexOf(`\n${NOTES}\n`);
+  const notes = kept < 0 ? '' : before.slice(kept);
+  return [
+    ...opening(facts),
+    '', '## Bars', '', ...bars({ samples, facts }),
+    '', '## Milliseconds', '', ...times(samples, contenders),
+    '', '## On the wire', '', ...wire(samples, contenders),
+    '', '## Longest main-thread task', '', ...longest(samples, contenders), '',
+  ].join('\n') + notes;
 }
 
-function bars({ ms, of, facts }) {
-  const wire = (task, name) => median((of(task, 'tidemark') ?? []).map(each => each.wire[name]));
+function opening({ records, rounds, scaled, scaledRounds, cores, gigabytes, browser }) {
+  return [
+    '# Benchmarks',
+    '',
+    `Made by \`script/bench\`: ${records.toLocaleString('en')} records of about 250 bytes of JSON`,
+    `each, in rounds (${rounds}) in which the contenders take turns, with Tidemark at`,
+    `${scaled.toLocaleString('en')} records as well (in ${scaledRounds}). ${browser}, headless, with profiles on disk; servers on loopback;`,
+    `${cores} cores and ${gigabytes} GB for browser and servers together.`,
+    '',
+    'What is timed runs from the call of the public API to its settled promise, returned documents',
+    'included; for a sync from `sync()` to its report. A figure is the median (least–most). Quick',
+    'tasks (find, empty sync) are measured several times a round. The contenders: *raw* is',
+    'IndexedDB through `idb`, a row per record with one index, one transaction; Dexie 4; PouchDB 9',
+    'in batches of 1,000 with its own server on disk; Yjs with y-indexeddb and Hocuspocus, which',
+    'keeps everything in memory on both sides. Tidemark\'s server writes to SQLite on disk,',
+    '`synchronous=FULL`.',
+  ];
+}
+
+const titles = contenders => contenders.map(name => (name === 'scaled' ? 'tidemark, scaled' : name));
+
+function times(samples, contenders) {
+  const rows = samples.tasks.map(task => [
+    task,
+    ...contenders.map(contender => {
+      const ms = samples.ms(task, contender);
+      return ms ? spread(ms) : '·';
+    }),
+  ]);
+  return table(['task', ...titles(contenders)], rows);
+}
+
+function wire(samples, contenders) {
   const rows = [];
-  const bar = (figure, value, most, aim) => {
-    if (!Number.isFinite(value)) return;
-    rows.push(`| ${figure} | ${round(value, 2)} | ≤ ${most} | ${aim} | ${value <= most ? 'met' : '**missed**'} |`);
-  };
-  const ratio = (task, peer) => ms(task, 'tidemark') / ms(task, peer);
-  bar('bulk create, × raw', ratio('bulk create', 'raw'), 0.3, 0.15);
-  bar('1,000 single creates, × raw', ratio('1,000 single creates', 'raw'), 1.5, 1);
-  bar('read all by key (cold), × raw', ratio('read all by key, cold', 'raw'), 0.5, 0.15);
-  bar('read all by key (warm), × raw', ratio('read all by key, warm', 'raw'), 0.5, 0.15);
-  bar('initial push, × PouchDB', ratio('initial push', 'pouchdb'), 0.2, 'ahead of Yjs');
-  bar('initial push, × Yjs', ratio('initial push', 'yjs'), Infinity, 1);
-  bar('initial push, requests', wire('initial push', 'requests'), 10, '');
-  bar('initial push, MB up', wire('initial push', 'sent') / 1e6, 1, '');
-  bar('initial pull, × PouchDB', ratio('initial pull', 'pouchdb'), 1 / 9, 'half of Yjs');
-  bar('initial pull, × Yjs', ratio('initial pull', 'yjs'), Infinity, 0.5);
-  bar('initial pull, requests', wire('initial pull', 'requests'), 10, '');
-  bar('initial pull, MB down', wire('initial pull', 'received') / 1e6, 1, '');
-  bar('100 changes across, requests', wire('100 changes across', 'requests'), 5, '');
-  bar('100 changes across, kB', (wire('100 changes across', 'sent') + wire('100 changes across', 'received')) / 1000, 45, '');
-  bar('100 changes across, × Yjs', ratio('100 changes across', 'yjs'), Infinity, 1);
-  for (const task of ['empty sync', 'empty sync after a push', 'empty sync at 20']) {
-    bar(`${task}, ms`, ms(task, 'tidemark'), 8, '');
-    bar(`${task}, requests`, wire(task, 'requests'), 1, '');
-    bar(`${task}, kB both ways`, (wire(task, 'sent') + wire(task, 'received')) / 1000, 1, '');
-  }
-  if (facts.scaled) {
-    for (const task of ['bulk create', 'read all by key, cold', 'read all by key, warm', 'initial push', 'initial pull', 'indexed find of 1,000', 'open to first query', '100 changes across', 'empty sync', '1,000 single creates']) {
-      bar(`${task}: ${facts.scaled.toLocaleString('en')} records, × the time`, ms(task, 'scaled') / ms(task, 'tidemark'), 6, 5);
+  for (const task of samples.tasks) {
+    for (const contender of contenders) {
+      const middle = samples.wire(task, contender);
+      if (!middle) continue;
+      rows.push([task, contender, round(middle.requests), kilo(middle.sent), kilo(middle.received)]);
     }
   }
-  if (facts.size) bar('package, wasm + JS, brotli, kB', facts.size.total / 1000, 130, 90);
-  if (facts.memory) {
-    bar('server after 100,000 records pushed, MB resident', facts.memory.now, 150, '');
-    bar('the same, highest', facts.memory.highest, 150, '');
-  }
-  return ['## Bars', '', '| figure | measured | must be | aim | |', '| --- | --- | --- | --- | --- |', ...rows];
+  return [
+    'Requests without preflights (of Yjs: frames of its socket); bytes are bodies as sent, compressed.',
+    '',
+    ...table(['task', 'contender', 'requests', 'up', 'down'], rows),
+  ];
+}
+
+function longest(samples, contenders) {
+  const rows = samples.tasks.map(task => [
+    task,
+    ...contenders.map(contender => {
+      const most = Math.max(...samples.of(task, contender).map(each => each.longest));
+      if (!Number.isFinite(most)) return '·';
+      return most ? round(most) : '–';
+    }),
+  ]);
+  return [
+    'Milliseconds, the worst of all rounds; –: none of 50 ms or more.',
+    '',
+    ...table(['task', ...titles(contenders)], rows),
+  ];
 }
