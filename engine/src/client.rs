@@ -10,6 +10,7 @@ mod aliases;
 mod backoff;
 mod batch;
 mod codec;
+mod conflicts;
 mod database;
 mod declare;
 mod doc;
@@ -48,6 +49,7 @@ use tidemark_protocol::Timestamp;
 
 pub use backoff::Backoff;
 pub use batch::Batch;
+pub use conflicts::Choice;
 pub use doc::{Doc, State, write_docs};
 pub use error::{Details, Error, ErrorCode};
 pub use options::{Cancel, DeclaredIndex, Operation, Options, SyncOptions};
@@ -197,6 +199,27 @@ impl<E: Environment> Client<E> {
         self.look(read::pending).await
     }
 
+    /// The conflicts that wait for a person, as the server told them last, each as JSON text and
+    /// in no order. A decided one is not among them.
+    ///
+    /// # Errors
+    /// Where the pages cannot be read.
+    pub async fn conflicts(&self) -> Result<Vec<String>, Error> {
+        self.look(conflicts::open).await
+    }
+
+    /// Settles a conflict: kept here at once, sent with the next sync, and what it changes comes
+    /// back with that. Until it is sent, another choice takes its place.
+    ///
+    /// # Errors
+    /// `not_found` where no conflict has this id, `invalid` for a value that is no JSON.
+    pub async fn resolve(&self, id: &str, choice: &Choice) -> Result<(), Error> {
+        let body = choice.body()?;
+        self.shared()
+            .change(|database| conflicts::decide(database, id, &body))
+            .await
+    }
+
     /// Names the datastore to belong to, if this database belongs to none yet; `None`: the
     /// user's own. It counts from the next sync on.
     pub fn set_datastore(&self, datastore: Option<String>) {
@@ -255,6 +278,7 @@ impl<E: Environment> Client<E> {
             confirmed: confirmed.count,
             pending: root.overlay.len(),
             rejected: root.set_aside,
+            decisions: root.decisions.len(),
             fingerprint: confirmed.sum.to_string(),
             revision: self.revision(),
         }

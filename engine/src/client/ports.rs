@@ -34,8 +34,9 @@ pub trait Environment: 'static {
 ///
 /// Compression, the `Authorization` header and time limits are the transport's own matter.
 pub trait Transport {
-    /// `POST`s a JSON body to a path like `/v1/sync/open`. Any HTTP answer is a [`Reply`],
-    /// whatever its status; an error means that no whole answer came.
+    /// `POST`s a JSON body to a path like `/v1/sync/open`; an empty body is no body, and the
+    /// path, with its query, is asked for by `GET`. Any HTTP answer is a [`Reply`], whatever its
+    /// status; an error means that no whole answer came.
     fn call(&self, path: &str, body: String)
     -> impl Future<Output = Result<Reply, TransportError>>;
 

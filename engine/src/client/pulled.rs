@@ -30,7 +30,6 @@ pub(super) struct PulledPage {
     pub(super) aliases: Vec<(Uuid, String)>,
     /// Pushed rows that are hereby answered.
     pub(super) answers: Vec<(Vec<u8>, Answer)>,
-    pub(super) conflicts: Vec<String>,
     /// All that it holds.
     pub(super) records: u64,
     /// Records that did not come as the answer to a push of this session.
@@ -62,9 +61,6 @@ impl PulledPage {
         let key = record.key.as_ref();
         let row = row_key(&record.entity, key);
         let pushed = outgoing.row_of(record).map(<[u8]>::to_vec);
-        if let Some(conflict) = &record.conflict {
-            self.conflicts.push(conflict.to_string());
-        }
         if let Some(pushed) = &pushed {
             let (key, checkin) = (key.to_string(), record.checkin);
             let answer = Answer {

@@ -19,7 +19,7 @@ use crate::fingerprint::DatastoreFingerprint;
 use crate::query::Field;
 use crate::store::{FreedPages, PageId, Shape, Tree};
 
-const VERSION: u8 = 2;
+const VERSION: u8 = 3;
 /// An attempts list over this many keeps its first and its newest.
 const ATTEMPTS_MAX: usize = 16;
 
@@ -62,6 +62,10 @@ pub(super) struct Root {
     pub(super) overlay: Tree,
     pub(super) overlay_index: Tree,
     pub(super) aliases: Tree,
+    /// The conflicts that wait for a person, as the server told them last: JSON texts by id.
+    pub(super) conflicts: Tree,
+    /// What a person decided on some of them, and the server has not heard yet, by id.
+    pub(super) decisions: Tree,
     /// The declared indexes.
     pub(super) indexes: Vec<Index>,
     /// The number of the newest edit.
@@ -76,6 +80,8 @@ pub(super) struct Root {
     /// The datastore this database belongs to for good.
     pub(super) datastore: Option<String>,
     pub(super) last_sync: Option<Checkin>,
+    /// Since when the server's list of conflicts is as it is held here.
+    pub(super) conflicts_changed: Option<Checkin>,
     /// As the server told them last.
     pub(super) limits: Limits,
     pub(super) staged: Option<Staged>,
@@ -107,6 +113,8 @@ impl Root {
             overlay: Tree::new(&PLAIN),
             overlay_index: Tree::new(&INDEX),
             aliases: Tree::new(&PLAIN),
+            conflicts: Tree::new(&PLAIN),
+            decisions: Tree::new(&PLAIN),
             indexes: Vec::new(),
             edit: 0,
             sent: 0,
@@ -115,6 +123,7 @@ impl Root {
             attempts: Vec::new(),
             datastore: None,
             last_sync: None,
+            conflicts_changed: None,
             limits: Limits::default(),
             staged: None,
             freed: FreedPages::default(),
@@ -143,6 +152,8 @@ impl Root {
             &self.overlay,
             &self.overlay_index,
             &self.aliases,
+            &self.conflicts,
+            &self.decisions,
         ] {
             tree.encode(&mut out);
         }
@@ -166,6 +177,7 @@ impl Root {
             .for_each(|attempt| out.extend_from_slice(attempt.as_bytes()));
         put_text(&mut out, self.datastore.as_deref().unwrap_or_default());
         put_checkin(&mut out, self.last_sync);
+        put_checkin(&mut out, self.conflicts_changed);
         put_number(&mut out, self.limits.push_records.into());
         put_number(&mut out, self.limits.pull_records.into());
         put_number(&mut out, self.limits.body_bytes);
@@ -188,6 +200,8 @@ impl Root {
             overlay: reader.tree(&PLAIN)?,
             overlay_index: reader.tree(&INDEX)?,
             aliases: reader.tree(&PLAIN)?,
+            conflicts: reader.tree(&PLAIN)?,
+            decisions: reader.tree(&PLAIN)?,
             indexes: reader.many(|reader| {
                 let number = reader.number()?;
                 let entity = reader.text()?.to_owned();
@@ -205,6 +219,7 @@ impl Root {
             attempts: reader.many(|reader| Ok(Uuid::from_bytes(reader.array()?)))?,
             datastore: Some(reader.text()?.to_owned()).filter(|name| !name.is_empty()),
             last_sync: reader.checkin()?,
+            conflicts_changed: reader.checkin()?,
             limits: Limits {
                 push_records: u32::try_from(reader.number()?).map_err(|_| Unreadable)?,
                 pull_records: u32::try_from(reader.number()?).map_err(|_| Unreadable)?,
@@ -324,6 +339,7 @@ mod tests {
             body_bytes: 8 * 1024 * 1024,
         };
         root.last_sync = Checkin::from_micros(1_000_001).ok();
+        root.conflicts_changed = Checkin::from_micros(1_000_002).ok();
         root.freed.add(5, vec![PageId([9; 16])]);
         root.staged = Some(Staged {
             confirmed: Tree::new(&CONFIRMED),
@@ -356,12 +372,12 @@ mod tests {
         assert_eq!(hex, GOLDEN);
     }
 
-    const GOLDEN: &str = "0200000000000114010100000009000000030c6b65790276616c7565010100000000000000000000\
-         000000000000000000000000000000000000000000000000000000000000000000010304746f646f\
-         02046c6973740775706461746564ac02ab0201000000000000000000000000000000070100000000\
-         000000000000000000000008046f7572730800000000000f4241d00fd00f80808004010500000000\
-         00000001090909090909090909090909090909090100000000000261740001010101010101010101\
-         01010101010101";
+    const GOLDEN: &str = "0300000000000114010100000009000000030c6b65790276616c7565010100000000000000000000\
+         00000000000000000000000000000000000000000000000000000000000000000000000000010304\
+         746f646f02046c6973740775706461746564ac02ab02010000000000000000000000000000000701\
+         00000000000000000000000000000008046f7572730800000000000f42410800000000000f4242d0\
+         0fd00f80808004010500000000000000010909090909090909090909090909090901000000000002\
+         6174000101010101010101010101010101010101";
 
     #[test]
     fn a_long_list_of_attempts_keeps_its_first_and_its_newest() {

@@ -5,6 +5,7 @@
 //! two steps leaves a state from which the next goes on. Only what was sent and answered in
 //! this session is held here, and is not missed after a crash: the next session sends it again.
 
+mod conflicts;
 mod open;
 mod pull;
 mod push;
@@ -45,7 +46,7 @@ pub(super) struct Lessons {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum End {
     Done,
-    /// Records that were asked for whole wait to be pushed.
+    /// Records that were asked for whole wait to be pushed, or a decision's change to be pulled.
     Again,
 }
 
@@ -60,6 +61,8 @@ pub(super) struct Session<'c, E: Environment> {
     sync_uuid: Option<Uuid>,
     /// The server's clock up to which the pull goes.
     max_checkin: Option<Checkin>,
+    /// When the server's list of conflicts last changed; until it is told, as held here.
+    conflicts_changed: Option<Checkin>,
     /// Where the pull's window starts.
     start: Option<Checkin>,
     limits: Limits,
@@ -126,6 +129,7 @@ impl<'c, E: Environment> Session<'c, E> {
             attempt: shared.random_uuid(),
             sync_uuid: None,
             max_checkin: None,
+            conflicts_changed: shared.current().root.conflicts_changed,
             start: None,
             limits: Limits::default(),
             outgoing: Outgoing::default(),
@@ -138,13 +142,15 @@ impl<'c, E: Environment> Session<'c, E> {
 
     async fn run(mut self) -> Result<End, Error> {
         self.phase(Phase::Opening);
-        let Some(riders) = self.open().await? else {
-            return Ok(End::Done);
-        };
-        let pull = self.push(riders).await?;
-        let asked_whole = self.pull(pull).await?;
-        self.finish().await?;
-        Ok(if asked_whole { End::Again } else { End::Done })
+        let mut is_more = false;
+        if let Some(riders) = self.open().await? {
+            let pull = self.push(riders).await?;
+            is_more = self.pull(pull).await?;
+            self.finish().await?;
+        }
+        is_more |= self.send_decisions().await?;
+        self.follow_conflicts().await;
+        Ok(if is_more { End::Again } else { End::Done })
     }
 
     async fn finish(&mut self) -> Result<(), Error> {
@@ -157,8 +163,9 @@ impl<'c, E: Environment> Session<'c, E> {
         request.text("fingerprint", &summary.sum.to_string());
         request.number("count", summary.count);
         let answer = self.call("/v1/sync/finish", request.finish()).await?;
-        self.report.in_sync = Members(answer.borrow()).flag("in_sync")?;
-        Ok(())
+        let members = Members(answer.borrow());
+        self.report.in_sync = members.flag("in_sync")?;
+        self.hear_of_conflicts(members)
     }
 
     /// A request in this session, with room for so many bytes.

@@ -346,7 +346,12 @@ impl<E: Environment> Shared<E> {
             root,
         }));
         let now = self.current();
-        if before.root.overlay != now.root.overlay || before.root.confirmed != now.root.confirmed {
+        let (was, is) = (&before.root, &now.root);
+        let is_seen = was.overlay != is.overlay
+            || was.confirmed != is.confirmed
+            || was.conflicts != is.conflicts
+            || was.decisions != is.decisions;
+        if is_seen {
             self.tell(Event::Change {
                 revision: revision.0,
             });

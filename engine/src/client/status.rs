@@ -104,7 +104,7 @@ pub enum Event {
     Status,
     /// Records were set aside: each stays pending with its problem.
     Rejected(Vec<String>),
-    /// The server stored conflicts of these ids.
+    /// Conflicts of these ids wait for a person, and did not before.
     Conflict(Vec<String>),
     /// The server held a push that would delete too much.
     Airbag {
@@ -145,6 +145,8 @@ pub struct Info {
     pub pending: u64,
     /// Of those, the ones set aside with a problem.
     pub rejected: u64,
+    /// Decisions on conflicts that the server does not have.
+    pub decisions: u64,
     /// Fingerprint of the confirmed records, 64 hex digits.
     pub fingerprint: String,
     /// Revision of the root.

@@ -2,6 +2,7 @@
 
 mod answers;
 mod chaos;
+mod conflicts;
 mod local;
 mod model;
 mod refusals;

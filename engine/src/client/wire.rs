@@ -93,7 +93,6 @@ pub(super) struct Arrived<'a> {
     pub(super) updated: Option<Cow<'a, str>>,
     pub(super) checkin: Checkin,
     pub(super) deleted: bool,
-    pub(super) conflict: Option<Cow<'a, str>>,
 }
 
 impl<'a> Arrived<'a> {
@@ -109,7 +108,6 @@ impl<'a> Arrived<'a> {
             updated: None,
             checkin: Checkin::default(),
             deleted: false,
-            conflict: None,
         };
         for (name, value) in record.fields() {
             let name = name.as_ref();
@@ -128,7 +126,6 @@ impl<'a> Arrived<'a> {
                 "updated" => read.updated = Some(time(value, name)?),
                 "checkin" => at = Some(checkin(value, name)?),
                 "deleted" => read.deleted = flag(value, name)?,
-                "conflict" => read.conflict = Some(text(value, name)?),
                 _ => {}
             }
         }

@@ -5,7 +5,8 @@ use std::rc::Rc;
 use serde_json::{Map, Value};
 use tidemark_engine::{
     client::{
-        Cancel, Client, Doc, Environment, Error, Operation, Options, SyncOptions, SyncReport,
+        Cancel, Choice, Client, Doc, Environment, Error, Operation, Options, SyncOptions,
+        SyncReport,
     },
     store::{Committed, Fault, MemoryPages},
 };
@@ -101,6 +102,31 @@ impl Device {
 
     pub(crate) async fn pending(&self) -> Vec<Doc> {
         self.client.pending().await.unwrap()
+    }
+
+    /// The conflicts that it shows.
+    pub(crate) async fn conflicts(&self) -> Vec<Value> {
+        let texts = self.client.conflicts().await.unwrap();
+        texts
+            .iter()
+            .map(|text| serde_json::from_str(text).unwrap())
+            .collect()
+    }
+
+    /// Settles one of the conflicts that it shows, if there are any.
+    pub(crate) async fn settle(&self, place: usize) {
+        let conflicts = self.conflicts().await;
+        let Some(conflict) = conflicts.get(place % conflicts.len().max(1)) else {
+            return;
+        };
+        let choice = if self.world.chance(50) {
+            Choice::Device
+        } else {
+            Choice::Truth
+        };
+        let id = conflict["id"].as_str().unwrap();
+        // A planned fault may hit it.
+        let _ = self.client.resolve(id, &choice).await;
     }
 
     pub(crate) fn fingerprint(&self) -> String {

@@ -42,7 +42,8 @@ pub(crate) async fn run(seed: u64) {
             }
             88..90 if devices.len() < DEVICES_MAX => devices.push(Device::new(&world).await),
             90..93 => world.restart().await,
-            93..96 => world.jump(),
+            93..95 => world.jump(),
+            95..98 => devices[place].settle(world.below(7)).await,
             _ => world.deliver_late().await,
         }
     }
@@ -114,6 +115,7 @@ async fn agree(world: &World, devices: &[Device]) -> Vec<Value> {
         let pending = device.pending().await;
         assert!(pending.is_empty(), "still pending: {pending:?}");
         assert_eq!(device.fingerprint(), devices[0].fingerprint());
+        assert_eq!(device.conflicts().await, world.conflicts().await);
     }
     truth
         .iter()

@@ -13,10 +13,11 @@ use std::{
 };
 
 use serde::{Serialize, de::DeserializeOwned};
+use serde_json::Value;
 use tidemark_engine::client::{Reply, Transport, TransportError};
 use tidemark_protocol::{Limits, Problem};
 use tidemark_server::{
-    session::{Caller, Clock, RecordsQuery, Retention, Service, Settings},
+    session::{Caller, Clock, ConflictsQuery, RecordsQuery, Retention, Service, Settings},
     store::Store,
 };
 
@@ -135,8 +136,55 @@ impl World {
             "/v1/sync/pull" => answer(read(body), |it| service.pull(&caller, it)).await,
             "/v1/sync/finish" => answer(read(body), |it| service.finish(&caller, it)).await,
             "/v1/sync/cancel" => answer(read(body), |it| service.cancel(&caller, it)).await,
-            _ => panic!("a client has no business at {path}"),
+            _ => self.serve_conflicts(path, body).await,
         }
+    }
+
+    /// `GET /v1/conflicts?datastore=…&cursor=…` and `POST /v1/conflicts/{id}?datastore=…`.
+    async fn serve_conflicts(&self, path: &str, body: &str) -> Reply {
+        let service = self.service.borrow().clone();
+        let Some((place, query)) = path.split_once('?') else {
+            panic!("a client has no business at {path}");
+        };
+        let asked = |name: &str| {
+            let members = query.split('&').filter_map(|member| member.split_once('='));
+            let mut found = members.filter(|(member, _)| *member == name);
+            found.next().map(|(_, value)| value.to_owned())
+        };
+        let (caller, datastore) = (caller(), asked("datastore"));
+        if let Some(id) = place.strip_prefix("/v1/conflicts/") {
+            let datastore = datastore.as_deref();
+            let settle = |it| service.settle(&caller, datastore, id, it);
+            return answer(read(body), settle).await;
+        }
+        assert_eq!((place, body), ("/v1/conflicts", ""));
+        let query = ConflictsQuery {
+            datastore,
+            cursor: asked("cursor"),
+            ..ConflictsQuery::default()
+        };
+        answer(query, |it| service.conflicts(&caller, it)).await
+    }
+
+    /// The conflicts that wait for a person, as JSON texts in the order of their ids.
+    pub(crate) async fn conflicts(&self) -> Vec<Value> {
+        let service = self.service.borrow().clone();
+        let mut query = ConflictsQuery::default();
+        let mut found = Vec::new();
+        loop {
+            let page = service.conflicts(&caller(), query.clone()).await.unwrap();
+            found.extend(
+                page.conflicts
+                    .iter()
+                    .map(|one| serde_json::to_value(one).unwrap()),
+            );
+            match page.cursor {
+                Some(cursor) => query.cursor = Some(cursor),
+                None => break,
+            }
+        }
+        found.sort_by_key(|conflict| conflict["id"].to_string());
+        found
     }
 }
 

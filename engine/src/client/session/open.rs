@@ -105,6 +105,7 @@ impl<E: Environment> Session<'_, E> {
         if ours.is_some_and(|ours| *ours != opened.datastore) {
             return Err(wrong_user());
         }
+        self.hear_of_conflicts(members)?;
         self.settle(&root, &opened).await?;
         if opened.sync_uuid.is_none() {
             return Ok(None);

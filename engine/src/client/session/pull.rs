@@ -89,9 +89,6 @@ impl<E: Environment> Session<'_, E> {
         }
         self.report.pulled += page.pulled;
         self.report.deleted += page.deleted;
-        if !page.conflicts.is_empty() {
-            self.tell(Event::Conflict(page.conflicts.clone()));
-        }
     }
 
     /// Applies a page where nobody sees it yet, and keeps where the next starts.

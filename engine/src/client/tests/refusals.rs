@@ -6,7 +6,7 @@ use core::cell::{Cell, RefCell};
 use serde_json::{Value, json};
 
 use super::answers::{checkin, finished, mingled, opened, page, record, synced};
-use super::world::{Tab, create, delete, problem, reply, update};
+use super::world::{Tab, create, delete, problem, reply, undo, update};
 use crate::client::{Cancel, ErrorCode, Event, Phase, State, SyncOptions, TransportError};
 
 #[pollster::test]
@@ -282,4 +282,53 @@ async fn a_cancelled_sync_makes_no_further_call() {
         .unwrap_err();
     assert_eq!((error.code, tab.bodies().len()), (ErrorCode::Cancelled, 1));
     assert_eq!(client.status().phase, Phase::Idle);
+}
+
+#[pollster::test]
+async fn rule_d44_undo_leaves_a_record_as_the_server_confirmed_it() {
+    let tab = Tab::new();
+    let (client, key) = synced(&tab).await;
+    let before = client.get("todo", &key).await.unwrap();
+
+    client.does(update("todo", &key, r#"{"a":2}"#)).await;
+    assert_eq!(client.does(undo("todo", &key)).await, [before.clone()]);
+    client.does(delete("todo", &key)).await;
+    assert_eq!(client.does(undo("todo", &key)).await, [before.clone()]);
+    assert_eq!(client.does(undo("todo", &key)).await, [before.clone()]);
+    let made = client.does(create("todo", "[1]")).await;
+    assert_eq!(client.does(undo("todo", &made[0].key)).await, []);
+    assert_eq!(client.pending().await.unwrap(), []);
+
+    // Refused: a change, and a record that the server never took.
+    client.does(update("todo", &key, r#"{"a":2}"#)).await;
+    let made = client.does(create("todo", r#"[{"bad":1}]"#)).await[0]
+        .key
+        .clone();
+    tab.plays(|path, _| match path {
+        "/v1/sync/open" => {
+            let mut answer = opened(2);
+            answer["last_sync"] = json!(checkin(2));
+            let refused = |index: u32| {
+                json!({"key": null, "index": index, "problem": {"code": "bad_record", "detail": ""}})
+            };
+            let mut summary = mingled(0, 2);
+            summary["rejected"] = json!([refused(0), refused(1)]);
+            answer["push"] = summary;
+            answer["pull"] = page(&[]);
+            reply(200, &answer)
+        }
+        _ => reply(200, &finished()),
+    });
+    client.syncs().await.unwrap();
+    assert_eq!(client.info().rejected, 2);
+    assert_eq!(client.does(undo("todo", &key)).await, [before]);
+    assert_eq!(client.does(undo("todo", &made)).await, []);
+    assert_eq!(client.get("todo", &made).await, None);
+    // It may have left after all, so it is taken back by name.
+    let pending = client.pending().await.unwrap();
+    let states: Vec<_> = pending
+        .iter()
+        .map(|doc| (doc.key.clone(), doc.state))
+        .collect();
+    assert_eq!(states, [(made, State::Deleted)]);
 }

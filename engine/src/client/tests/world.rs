@@ -124,7 +124,10 @@ impl Tab {
         let calls = self.0.calls.borrow();
         calls
             .iter()
-            .map(|(path, body)| (path.clone(), json(body)))
+            .map(|(path, body)| {
+                let body = (!body.is_empty()).then(|| json(body));
+                (path.clone(), body.unwrap_or_default())
+            })
             .collect()
     }
 }
