@@ -3,11 +3,11 @@ import { type Core, destroyCore, Operations } from '../wasm/tidemark.js';
 import { runBatch, type WorkBatch } from './batch.ts';
 import { type Records, RecordsOf, type Write } from './collection.ts';
 import { answer, invalid, TidemarkError, toError } from './error.ts';
-import { connectOptions, entityName, queryText, syncOptions } from './options.ts';
+import { connectOptions, decision, entityName, queryText, syncOptions } from './options.ts';
 import { type CoreStatus, isActive, shownStatus } from './status.ts';
 import { fromSlices, toSlices } from './text.ts';
 import type {
-  Batch, Collection, ConnectOptions, Database, Doc, Events, Info, Json, Live, Query, SyncOptions, SyncReport, SyncStatus,
+  Batch, Choice, Collection, Conflict, ConnectOptions, Database, Doc, Events, Info, Json, Live, Query, SyncOptions, SyncReport, SyncStatus,
 } from './tidemark.d.ts';
 import { watch } from './watch.ts';
 import { Turns } from './turns.ts';
@@ -108,6 +108,18 @@ export class LocalDatabase implements Database, Records {
     return fromSlices<Doc>(await answer(this.#open().pending()));
   }
 
+  async conflicts(): Promise<Conflict[]> {
+    const texts = await answer(this.#open().conflicts());
+    const conflicts = texts.map(text => JSON.parse(text) as Conflict);
+    // Checkins are texts of one length, so they sort as times do.
+    return conflicts.sort((one, other) => (one.checkin < other.checkin ? -1 : Number(one.checkin > other.checkin)));
+  }
+
+  async resolve(id: string, choice: Choice): Promise<void> {
+    const { isDevice, value } = decision(id, choice);
+    await answer(this.#open().resolve(id, isDevice, value));
+  }
+
   async info(): Promise<Info> {
     return (await answer(this.#open().info())) as Info;
   }
@@ -119,8 +131,8 @@ export class LocalDatabase implements Database, Records {
 
   async destroy(options: { evenIfPending?: boolean | undefined } = {}): Promise<void> {
     if (!options.evenIfPending) {
-      const { pending } = await this.info();
-      if (pending > 0) throw stillPending(pending);
+      const { pending, decisions } = await this.info();
+      if (pending + decisions > 0) throw stillPending(pending, decisions);
     }
     await this.close();
     await answer(destroyCore(this.name));
@@ -243,7 +255,8 @@ function cancelled(signal: AbortSignal): TidemarkError {
   return new TidemarkError('cancelled', 'the sync was cancelled', help, { cause: signal.reason });
 }
 
-function stillPending(pending: number): TidemarkError {
-  const message = `${pending} ${pending === 1 ? 'record is' : 'records are'} not in the truth yet`;
+function stillPending(pending: number, decisions: number): TidemarkError {
+  const [count, one, many] = pending > 0 ? [pending, 'record', 'records'] : [decisions, 'decision', 'decisions'];
+  const message = `${count} ${count === 1 ? `${one} is` : `${many} are`} not in the truth yet`;
   return new TidemarkError('pending', message, 'Sync first, or call destroy({ evenIfPending: true }) to lose them.');
 }

@@ -1,7 +1,7 @@
 /** Looks at what the app gives, so that a mistake is told where it is made. */
 import { invalid } from './error.ts';
 import { toText } from './text.ts';
-import type { ConnectOptions, OpenOptions, Query, SyncOptions, Token } from './tidemark.d.ts';
+import type { Choice, ConnectOptions, OpenOptions, Query, SyncOptions, Token } from './tidemark.d.ts';
 
 /** How to open a database, looked at. */
 export interface Looked {
@@ -83,6 +83,16 @@ export function keyText(key: string): string {
     throw invalid(`${quote(key)} is no key`, 'Keys are strings that are not empty: take `key` of a document.');
   }
   return key;
+}
+
+/** A decision as the module takes it: a value as text if there is one. */
+export function decision(id: string, choice: Choice): { isDevice: boolean; value: string | undefined } {
+  if (typeof id !== 'string' || id === '') throw invalid(`${quote(id)} is no conflict’s id`, 'Take `id` of one of db.conflicts().');
+  if (choice === 'truth' || choice === 'device') return { isDevice: choice === 'device', value: undefined };
+  if (typeof choice !== 'object' || choice === null || !('value' in choice)) {
+    throw invalid(`there is no choice ${quote(choice)}`, "Take 'truth', 'device', or { value } with the whole value.");
+  }
+  return { isDevice: false, value: toText(choice.value, 'the value') };
 }
 
 /** A query as the module reads it. What it means, and what of it is wrong, the module knows. */

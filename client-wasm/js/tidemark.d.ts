@@ -70,11 +70,20 @@ export interface Database {
   on<Name extends keyof Events>(event: Name, listener: (detail: Events[Name]) => void): () => void;
   /** The records that are not in the truth yet, those deleted or refused among them. */
   pending(): Promise<Doc[]>;
+  /** What two devices changed without knowing of each other and waits for a person, oldest first; as the last sync found it, also with no network. */
+  conflicts(): Promise<Conflict[]>;
+  /**
+   * Settles a conflict: as the truth has it, as the losing device had it, or with a whole value of
+   * your own. It leaves `conflicts()` at once, with no network too; the next sync sends the
+   * decision, and what it changes comes back to every device like any other change. Fails with
+   * `not_found` where no conflict waits under this id.
+   */
+  resolve(id: string, choice: Choice): Promise<void>;
   /** What this database is and holds, and how much storage there is. */
   info(): Promise<Info>;
   /** Closes it for good, once the writes under way are saved. Further calls fail with `closed`. */
   close(): Promise<void>;
-  /** Closes it and deletes it from this device. Fails with `pending` while records are not in the truth yet, unless told otherwise. */
+  /** Closes it and deletes it from this device. Fails with `pending` while records or decisions are not in the truth yet, unless told otherwise. */
   destroy(options?: { evenIfPending?: boolean | undefined }): Promise<void>;
 }
 
@@ -147,6 +156,39 @@ export interface Doc<T = Json> {
   /** Why the server refused it. */
   problem?: Problem;
 }
+
+/** Two changes of one record, made without knowledge of each other; both sides are kept whole. */
+export interface Conflict {
+  /** Its name. */
+  id: string;
+  /** The record's key. */
+  key: string;
+  /** What kind of record it is. */
+  entity: string;
+  /** The fields that both sides changed; none where the record as a whole is meant. */
+  fields: string[];
+  /** The moment of the truth that the losing change was made on, if it is known. */
+  base?: string | null;
+  /** The moment of the truth at which it arose. */
+  checkin: string;
+  /** The whole value in the truth when the other change came; `null` also where it was deleted. */
+  truth: Json;
+  /** The device that made the truth's side. */
+  truth_device: string;
+  /** That device's clock when it did (RFC 3339), if it told. */
+  truth_updated?: string;
+  /** The whole value as the losing device saw it; `null` also where it deleted the record. */
+  device: Json;
+  /** The device that lost; compare with `device_uuid` of `info()`. */
+  device_uuid: string;
+  /** That device's clock when it made its change (RFC 3339), if it told. */
+  device_updated?: string;
+  /** The side that deleted the record, if one did. */
+  deleted?: 'truth' | 'device';
+}
+
+/** How a conflict is settled. */
+export type Choice = 'truth' | 'device' | { value: Json };
 
 /** Why a record was refused, or a call failed, in the server's words. */
 export interface Problem {
@@ -274,7 +316,7 @@ export interface Events {
   remap: Remapped[];
   /** The server refused the records of these keys; `pending()` has them with their problem. */
   rejected: string[];
-  /** The server keeps conflicts of these ids. */
+  /** Conflicts of these ids wait for a person and did not before; each device and tab is told. A list that grows shorter is a `change`. */
   conflict: string[];
   /** The server held back a push that would delete much: sync with `confirm` if that is wanted. */
   airbag: Airbag;
@@ -314,6 +356,8 @@ export interface Info {
   pending: number;
   /** Those of them that the server refused. */
   rejected: number;
+  /** Decisions on conflicts that the server does not have yet. */
+  decisions: number;
   /** What the confirmed records hash to: 64 hex digits, equal on devices that hold the same. */
   fingerprint: string;
   /** How often something was committed, from where it began; it only grows. */

@@ -263,10 +263,10 @@ impl Syncing {
         (wait > 0).then(|| u32::try_from(wait).unwrap_or(u32::MAX))
     }
 
-    /// Records that the next sync could bring to the truth.
+    /// Records and decisions that the next sync could bring to the truth.
     fn sendable(&self) -> u64 {
         let info = self.0.client.info();
-        info.pending.saturating_sub(info.rejected)
+        info.pending.saturating_sub(info.rejected) + info.decisions
     }
 }
 

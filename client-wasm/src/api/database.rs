@@ -2,9 +2,9 @@
 
 use std::{borrow::Cow, rc::Rc};
 
-use js_sys::{Function, Promise, Reflect};
+use js_sys::{Array, Function, JsString, Promise, Reflect};
 use tidemark_engine::{
-    client::{Client, Error, ErrorCode},
+    client::{Choice, Client, Error, ErrorCode},
     json::{Canonical, CanonicalRef},
 };
 use wasm_bindgen::prelude::*;
@@ -179,6 +179,35 @@ impl Core {
     pub fn pending(&self) -> Promise {
         let client = self.0.client.clone();
         promise(async move { Ok(slices(client.pending().await?.iter().map(Some)).into()) })
+    }
+
+    /// The conflicts that wait for a person, each as text.
+    #[wasm_bindgen(unchecked_return_type = "Promise<string[]>")]
+    pub fn conflicts(&self) -> Promise {
+        let client = self.0.client.clone();
+        promise(async move {
+            // Another tab may have told of them before its commit was heard of.
+            client.refresh().await?;
+            let texts = client.conflicts().await?.into_iter().map(JsString::from);
+            Ok(texts.collect::<Array>().into())
+        })
+    }
+
+    /// Settles a conflict: with a value if there is one, else as the device had it, or the truth.
+    #[wasm_bindgen(unchecked_return_type = "Promise<void>")]
+    pub fn resolve(&self, id: String, is_device: bool, value: Option<String>) -> Promise {
+        let inner = Rc::clone(&self.0);
+        let choice = match value {
+            Some(value) => Choice::Value(value),
+            None if is_device => Choice::Device,
+            None => Choice::Truth,
+        };
+        promise(async move {
+            inner.client.refresh().await?;
+            inner.client.resolve(&id, &choice).await?;
+            inner.syncing.changed();
+            Ok(JsValue::UNDEFINED)
+        })
     }
 
     /// How the sync stands in this tab.

@@ -118,7 +118,10 @@ async fn send(
     controller: &AbortController,
 ) -> Result<(Response, js_sys::Uint8Array), JsValue> {
     let headers = Headers::new()?;
-    headers.set("content-type", "application/json")?;
+    let is_get = body.bytes.length() == 0;
+    if !is_get {
+        headers.set("content-type", "application/json")?;
+    }
     if body.is_gzip {
         headers.set("content-encoding", "gzip")?;
     }
@@ -126,9 +129,11 @@ async fn send(
         headers.set("authorization", &format!("Bearer {token}"))?;
     }
     let init = RequestInit::new();
-    init.set_method("POST");
     init.set_headers(&headers);
-    init.set_body(&body.bytes);
+    if !is_get {
+        init.set_method("POST");
+        init.set_body(&body.bytes);
+    }
     init.set_signal(Some(&controller.signal()));
     let request = Request::new_with_str_and_init(url, &init)?;
     let response: Response = JsFuture::from(fetch(&request)).await?.unchecked_into();
