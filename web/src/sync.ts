@@ -32,6 +32,17 @@ export async function signInAgain(database: Database, user: string): Promise<voi
   await database.connect({ server: location.origin, token: () => askForToken(user) });
 }
 
+/** Asks the server what no device keeps; fails in words if it does not answer. */
+export async function ask<Answer>(user: string, address: string): Promise<Answer> {
+  const token = await askForToken(user);
+  const response = await fetch(address, { headers: token === null ? {} : { authorization: `Bearer ${token}` } });
+  if (!response.ok) {
+    const { detail } = (await response.json().catch(() => ({}))) as { detail?: string };
+    throw new Error(detail ?? `The server answered with status ${response.status}.`);
+  }
+  return (await response.json()) as Answer;
+}
+
 /**
  * A development server gives a token to anybody who says a name. `null` is a refusal: the sync
  * then goes without one and is told that it is signed out, rather than that it is offline.

@@ -1,6 +1,8 @@
 /** One record as it is: its state, its problem if it has one, its value to read, mend or delete. */
+import { History, Undo2 } from 'lucide-react';
 import { useState } from 'react';
 import type { Doc, Json } from 'tidemark';
+import { HistoryList } from './HistoryList';
 import { useSession } from '../live';
 import { explain } from '../words';
 import { Dialog } from './Dialog';
@@ -11,6 +13,13 @@ const STATES: Record<Doc['state'], string> = {
   updated: 'Changed, waiting to be sent',
   deleted: 'Deleted, waiting to be told to the server',
   rejected: 'Set aside',
+};
+
+/** What undo does to a record that the server does not have so. */
+const UNDO: Partial<Record<Doc['state'], string>> = {
+  created: 'Undo: take it back',
+  updated: 'Undo the change',
+  deleted: 'Undo the deletion',
 };
 
 export function RecordDialog({ doc, onClose }: { doc: Doc | undefined; onClose(): void }) {
@@ -25,6 +34,7 @@ function Content({ doc, onClose }: { doc: Doc; onClose(): void }) {
   const { database } = useSession();
   const [text, setText] = useState(() => JSON.stringify(doc.value, undefined, 2) ?? '');
   const [complaint, setComplaint] = useState<string>();
+  const [showHistory, setShowHistory] = useState(false);
   const records = database.collection(doc.entity);
   const attempt = (work: Promise<unknown>) => {
     work.then(onClose, (error: unknown) => setComplaint(explain(error).help));
@@ -40,6 +50,11 @@ function Content({ doc, onClose }: { doc: Doc; onClose(): void }) {
     attempt(records.put(doc.key, value));
   };
   const gone = doc.state === 'deleted';
+  const undo = doc.state !== 'synced' && (
+    <button className="button" onClick={() => attempt(records.undo(doc.key))}>
+      <Undo2 aria-hidden size={17} /> {UNDO[doc.state] ?? 'Undo'}
+    </button>
+  );
   return (
     <div className="record">
       {doc.problem && (
@@ -62,11 +77,16 @@ function Content({ doc, onClose }: { doc: Doc; onClose(): void }) {
           <textarea id="record-value" className="field code" rows={12} spellCheck={false} value={text} onChange={(event) => setText(event.target.value)} />
           {complaint && <p className="problem" role="alert">{complaint}</p>}
           <div className="buttons end">
+            {undo}
             <button className="button danger" onClick={() => attempt(records.delete(doc.key))}>Delete</button>
             <button className="button primary" onClick={save}>Save</button>
           </div>
         </>
       )}
+      {gone && <div className="buttons end">{undo}</div>}
+      {showHistory
+        ? <HistoryList doc={doc} onBringBack={(value) => attempt(records.put(doc.key, value))} />
+        : <button className="button small" onClick={() => setShowHistory(true)}><History aria-hidden size={16} /> History</button>}
     </div>
   );
 }

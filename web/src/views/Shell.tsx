@@ -1,10 +1,13 @@
 /** The frame around every view: navigation, the state of the sync, dialogs and shortcuts. */
-import { ArrowUpDown, Database, Info, ListTodo } from 'lucide-react';
+import { ArrowUpDown, Database, GitMerge, Info, ListTodo } from 'lucide-react';
 import { useEffect, useState } from 'react';
 import { Link, Redirect, Route, Router, Switch } from 'wouter';
 import { useHashLocation } from 'wouter/use-hash-location';
+import { useConflicts } from '../conflicts';
 import { useLive, useSession } from '../live';
 import { INBOX, type Import } from '../model';
+import { number } from '../words';
+import { ConflictsView } from './ConflictsView';
 import { HelpDialog } from './HelpDialog';
 import { Inspector } from './Inspector';
 import { ListNav } from './ListNav';
@@ -47,6 +50,7 @@ function Frame({ update }: { update: Update }) {
   useShortcuts(setDialog);
   useUpdates(update);
   useImportsGoOn();
+  useNewConflicts();
   const inLists = place.startsWith('/list');
   return (
     <div className="shell">
@@ -69,6 +73,7 @@ function Frame({ update }: { update: Update }) {
               <Icon aria-hidden size={20} /> {label}
             </Link>
           ))}
+          <ConflictsLink isHere={place.startsWith('/conflicts')} />
         </nav>
         <UserMenu onHelp={() => setDialog('help')} />
       </header>
@@ -76,6 +81,7 @@ function Frame({ update }: { update: Update }) {
         <Switch>
           <Route path="/list/:id">{({ id }) => <TodoView key={id} id={decodeURIComponent(id)} />}</Route>
           <Route path="/records/:entity?">{({ entity }) => <RecordsView entity={entity && decodeURIComponent(entity)} />}</Route>
+          <Route path="/conflicts"><ConflictsView /></Route>
           <Route path="/files"><ShareView /></Route>
           <Route path="/device"><Inspector /></Route>
           <Route><Redirect to={`/list/${INBOX.id}`} replace /></Route>
@@ -85,6 +91,28 @@ function Frame({ update }: { update: Update }) {
       <HelpDialog open={dialog === 'help'} onClose={() => setDialog(undefined)} />
     </div>
   );
+}
+
+/** The way to the conflicts, there while there are some. */
+function ConflictsLink({ isHere }: { isHere: boolean }) {
+  const count = useConflicts()?.length ?? 0;
+  if (count === 0 && !isHere) return null;
+  return (
+    <Link href="/conflicts" className={isHere ? 'place current' : 'place'} {...(isHere && { 'aria-current': 'page' as const })}>
+      <GitMerge aria-hidden size={20} /> Conflicts
+      {count > 0 && <span className="badge" data-testid="conflict-count">{number(count)}<span className="visually-hidden"> to settle</span></span>}
+    </Link>
+  );
+}
+
+/** Says when a sync has found that two devices changed the same thing. */
+function useNewConflicts(): void {
+  const { database } = useSession();
+  const toast = useToast();
+  const [, go] = useHashLocation();
+  useEffect(() => database.on('conflict', () => {
+    toast({ text: 'Two devices changed the same thing.', action: { label: 'Compare', run: () => go('/conflicts') } });
+  }), [database, toast, go]);
 }
 
 /** Says when a new version of the app has been fetched; it starts when the person says so. */
