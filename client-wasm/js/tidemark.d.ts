@@ -73,8 +73,8 @@ export interface Database {
   /** What two devices changed without knowing of each other and waits for a person, oldest first; as the last sync found it, also with no network. */
   conflicts(): Promise<Conflict[]>;
   /**
-   * Settles a conflict: as the truth has it, as the losing device had it, or with a whole value of
-   * your own. It leaves `conflicts()` at once, with no network too; the next sync sends the
+   * Settles a conflict: as the truth had it, as the device that pushed had it, or with a whole value
+   * of your own. It leaves `conflicts()` at once, with no network too; the next sync sends the
    * decision, and what it changes comes back to every device like any other change. Fails with
    * `not_found` where no conflict waits under this id.
    */
@@ -167,19 +167,19 @@ export interface Conflict {
   entity: string;
   /** The fields that both sides changed; none where the record as a whole is meant. */
   fields: string[];
-  /** The moment of the truth that the losing change was made on, if it is known. */
+  /** The moment of the truth that the pushed change was made on, if it is known. */
   base?: string | null;
   /** The moment of the truth at which it arose. */
   checkin: string;
-  /** The whole value in the truth when the other change came; `null` also where it was deleted. */
+  /** The whole value in the truth when the push came; `null` also where it was deleted. */
   truth: Json;
   /** The device that made the truth's side. */
   truth_device: string;
   /** That device's clock when it did (RFC 3339), if it told. */
   truth_updated?: string;
-  /** The whole value as the losing device saw it; `null` also where it deleted the record. */
+  /** The whole value as the device that pushed saw it; `null` also where it deleted the record. */
   device: Json;
-  /** The device that lost; compare with `device_uuid` of `info()`. */
+  /** The device that pushed; compare with `device_uuid` of `info()`. Which side stands meanwhile is the policy's word. */
   device_uuid: string;
   /** That device's clock when it made its change (RFC 3339), if it told. */
   device_updated?: string;

@@ -32,8 +32,8 @@ async function conflict(browser: Browser, url: string): Promise<{ phone: Demo; l
   await phone.inSync();
   await laptop.page.context().setOffline(false);
   await laptop.inSync();
-  await expect(laptop.todo('Thick rope')).toBeVisible();
   await phone.sync();
+  await expect(phone.todo('Long rope')).toBeVisible();
   return { phone, laptop };
 }
 
@@ -57,22 +57,22 @@ test('a field that two devices changed waits on both, and is settled on one for 
     await expect(card(demo).locator('.truth')).toHaveText('Thick rope');
     await expect(card(demo).locator('.device')).toHaveText('Long rope');
   }
-  await expect(card(phone).getByRole('columnheader', { name: /This device/ })).toContainText('stands now');
-  await expect(card(laptop).getByRole('columnheader', { name: /This device/ })).toContainText('set aside');
+  await expect(card(phone).getByRole('columnheader', { name: /This device/ })).toContainText('set aside');
+  await expect(card(laptop).getByRole('columnheader', { name: /This device/ })).toContainText('stands now');
 
   // Offline, and by the keyboard.
-  await laptop.page.context().setOffline(true);
-  await card(laptop).getByRole('button', { name: 'Keep mine' }).focus();
-  await laptop.page.keyboard.press('Enter');
-  await expect(card(laptop)).toHaveCount(0);
-  await laptop.page.reload();
-  await expect(laptop.page.getByText('Nothing to settle')).toBeVisible();
-  await laptop.page.context().setOffline(false);
-  await settledOn(laptop, 'Long rope');
-  await settledOn(phone, 'Long rope');
+  await phone.page.context().setOffline(true);
+  await card(phone).getByRole('button', { name: 'Keep mine' }).focus();
+  await phone.page.keyboard.press('Enter');
+  await expect(card(phone)).toHaveCount(0);
+  await phone.page.reload();
+  await expect(phone.page.getByText('Nothing to settle')).toBeVisible();
+  await phone.page.context().setOffline(false);
+  await settledOn(phone, 'Thick rope');
+  await settledOn(laptop, 'Thick rope');
   const [truth] = await server.truth('alice', 'todo');
-  expect(truth?.value).toMatchObject({ title: 'Long rope' });
-  expect((await phone.facts()).fingerprint).toBe((await laptop.facts()).fingerprint);
+  expect(truth?.value).toMatchObject({ title: 'Thick rope' });
+  expect((await laptop.facts()).fingerprint).toBe((await phone.facts()).fingerprint);
 });
 
 test('a conflict is settled with a value of one’s own', async ({ server, browser }) => {

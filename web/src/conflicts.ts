@@ -39,7 +39,17 @@ export function rowsOf(conflict: Conflict, before: Json | undefined): Row[] {
   return names.map((field) => ({ field, before: was[field], truth: truth[field], device: device[field] }));
 }
 
-/** The value that the losing change was made on, from the record's history. */
+export type Side = 'truth' | 'device';
+
+/** Whether the record is, in what is in question, as this side has it. */
+export function stands({ conflict, doc }: Known, side: Side): boolean {
+  if (!doc || conflict.deleted === side) return !doc && conflict.deleted === side;
+  return rowsOf({ ...conflict, truth: conflict[side], device: doc.value }, undefined).every(
+    ({ truth, device }) => JSON.stringify(truth) === JSON.stringify(device),
+  );
+}
+
+/** The value that the pushed change was made on, from the record's history. */
 export function valueBefore(conflict: Conflict, versions: readonly Version[]): Json | undefined {
   const { base } = conflict;
   if (!base) return undefined;

@@ -193,7 +193,8 @@ impl Core {
         })
     }
 
-    /// Settles a conflict: with a value if there is one, else as the device had it, or the truth.
+    /// Settles a conflict: with a value if there is one, else as the device that pushed had it, or the
+    /// truth before that.
     #[wasm_bindgen(unchecked_return_type = "Promise<void>")]
     pub fn resolve(&self, id: String, is_device: bool, value: Option<String>) -> Promise {
         let inner = Rc::clone(&self.0);

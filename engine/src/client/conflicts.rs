@@ -22,9 +22,9 @@ use crate::store::{Cursor, Direction, Edit, KeyRange, PageSource, Slice, Tree};
 /// How a person settles a conflict.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Choice {
-    /// As the truth has it.
+    /// As the truth had it when the push came.
     Truth,
-    /// As the device that lost had it.
+    /// As the device that pushed had it.
     Device,
     /// As neither has it: JSON text of the record's whole value.
     Value(String),

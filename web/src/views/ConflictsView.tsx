@@ -2,7 +2,7 @@
 import { Check, PencilLine } from 'lucide-react';
 import { useId, useState, type SyntheticEvent } from 'react';
 import type { Choice, Conflict, Json } from 'tidemark';
-import { deviceName, isObject, rowsOf, shown, typed, useConflicts, valueBefore, type Known, type Row } from '../conflicts';
+import { deviceName, isObject, rowsOf, shown, stands, typed, useConflicts, valueBefore, type Known, type Row, type Side } from '../conflicts';
 import { useHistory } from '../history';
 import { useNow, useSession } from '../live';
 import { ago, explain, plural } from '../words';
@@ -32,7 +32,7 @@ function summary(count: number): string {
 }
 
 function ConflictCard({ known }: { known: Known }) {
-  const { conflict, me } = known;
+  const { conflict } = known;
   const { database } = useSession();
   const toast = useToast();
   const title = useId();
@@ -52,51 +52,59 @@ function ConflictCard({ known }: { known: Known }) {
         <span className="tag">{conflict.entity}</span>
         <p className="hint">{sentence(conflict)}</p>
       </header>
-      <Sides conflict={conflict} me={me} rows={rows} hasBefore={versions !== undefined} />
+      <Sides known={known} rows={rows} hasBefore={versions !== undefined} />
       {editing
         ? <Editor known={known} rows={rows} onSave={(value) => settle({ value })} onCancel={() => setEditing(false)} />
         : (
           <div className="buttons end">
             <button className="button" onClick={() => setEditing(true)}><PencilLine aria-hidden size={17} /> Edit…</button>
-            <button className="button" onClick={() => settle('device')}>{actionOf(conflict, 'device', me)}</button>
-            <button className="button primary" onClick={() => settle('truth')}><Check aria-hidden size={17} /> {actionOf(conflict, 'truth', me)}</button>
+            {SIDES.map((side) => (
+              <button key={side} className={stands(known, side) ? 'button primary' : 'button'} onClick={() => settle(side)}>
+                {stands(known, side) && <Check aria-hidden size={17} />} {actionOf(known, side)}
+              </button>
+            ))}
           </div>
         )}
     </article>
   );
 }
 
+const SIDES: readonly Side[] = ['truth', 'device'];
+
 interface SidesProps {
-  conflict: Conflict;
-  me: string;
+  known: Known;
   rows: Row[];
   hasBefore: boolean;
 }
 
-function Sides({ conflict, me, rows, hasBefore }: SidesProps) {
+function Sides({ known, rows, hasBefore }: SidesProps) {
+  const { conflict, me } = known;
   const now = useNow();
-  const head = (device: string, time: string | undefined, state: string) => (
-    <th scope="col">
-      <span className="side-name">{deviceName(device, me)}</span>
-      <span className="hint">{state}{time && `, ${ago(time, now)}`}</span>
-    </th>
-  );
-  const cell = (side: 'truth' | 'device', row: Row) => {
-    const name = deviceName(side === 'truth' ? conflict.truth_device : conflict.device_uuid, me);
+  const told = { truth: conflict.truth_device, device: conflict.device_uuid };
+  const times = { truth: conflict.truth_updated, device: conflict.device_updated };
+  const isEither = SIDES.some((side) => stands(known, side));
+  const head = (side: Side) => {
+    const state = isEither ? (stands(known, side) ? 'stands now' : 'set aside') : '';
+    const time = times[side];
     return (
-      <td className={side} data-label={name}>
-        {conflict.deleted === side ? <em>deleted</em> : row[side] === undefined ? <em>removed</em> : shown(row[side])}
-      </td>
+      <th scope="col" key={side}>
+        <span className="side-name">{deviceName(told[side], me)}</span>
+        <span className="hint">{[state, time && ago(time, now)].filter(Boolean).join(', ')}</span>
+      </th>
     );
   };
+  const cell = (side: Side, row: Row) => (
+    <td key={side} className={stands(known, side) ? `${side} stands` : side} data-label={deviceName(told[side], me)}>
+      {conflict.deleted === side ? <em>deleted</em> : row[side] === undefined ? <em>removed</em> : shown(row[side])}
+    </td>
+  );
   return (
     <table className="sides">
       <thead>
         <tr>
           <th scope="col"><span className="visually-hidden">Field</span></th>
           {hasBefore && <th scope="col"><span className="side-name">Before</span></th>}
-          {head(conflict.truth_device, conflict.truth_updated, 'stands now')}
-          {head(conflict.device_uuid, conflict.device_updated, 'set aside')}
+          {SIDES.map(head)}
         </tr>
       </thead>
       <tbody>
@@ -104,8 +112,7 @@ function Sides({ conflict, me, rows, hasBefore }: SidesProps) {
           <tr key={row.field}>
             <th scope="row">{row.field}</th>
             {hasBefore && <td className="before" data-label="Before">{row.before === undefined ? <em>nothing</em> : shown(row.before)}</td>}
-            {cell('truth', row)}
-            {cell('device', row)}
+            {SIDES.map((side) => cell(side, row))}
           </tr>
         ))}
       </tbody>
@@ -159,12 +166,13 @@ function sentence({ deleted, fields }: Conflict): string {
   return fields.length === 1 ? 'Two devices changed this at the same time.' : 'Two devices changed these at the same time.';
 }
 
-function actionOf(conflict: Conflict, side: 'truth' | 'device', me: string): string {
+function actionOf(known: Known, side: Side): string {
+  const { conflict, me } = known;
   if (conflict.deleted) return conflict.deleted === side ? 'Delete it' : 'Keep it';
   const [own, other] = side === 'truth' ? [conflict.truth_device, conflict.device_uuid] : [conflict.device_uuid, conflict.truth_device];
   if (own === me) return 'Keep mine';
   if (other === me) return 'Keep theirs';
-  return side === 'truth' ? 'Leave it so' : 'Take the other';
+  return stands(known, side) ? 'Leave it so' : 'Take this instead';
 }
 
 /** The words by which a person knows the record. */
