@@ -5,10 +5,7 @@ use std::{future::Future, pin::Pin};
 use js_sys::{Array, JsString, Promise, Reflect};
 use serde::Serialize;
 use serde_wasm_bindgen::Serializer;
-use tidemark_engine::{
-    client::{Doc, Error, ErrorCode},
-    store::PagesError,
-};
+use tidemark_engine::client::{Doc, Error, ErrorCode};
 use wasm_bindgen::JsValue;
 use wasm_bindgen_futures::future_to_promise;
 
@@ -66,7 +63,7 @@ pub(crate) fn answers(answers: &[Vec<Doc>]) -> JsValue {
 pub(crate) fn plain(value: &impl Serialize) -> Result<JsValue, Error> {
     value
         .serialize(&Serializer::json_compatible())
-        .map_err(|error| Error::new(ErrorCode::Storage, error.to_string()))
+        .map_err(|error| Error::caused(ErrorCode::Storage, &error))
 }
 
 /// The error as TypeScript makes a `TidemarkError` of it: `{code, message, help, cause?}`.
@@ -81,16 +78,4 @@ pub(crate) fn thrown(error: &Error) -> JsValue {
         drop(Reflect::set(&object, &"cause".into(), &problem));
     }
     object
-}
-
-/// What a failure of the pages is for the app.
-pub(crate) fn of_pages(error: &PagesError) -> Error {
-    let code = match error {
-        PagesError::Quota(_) => ErrorCode::Quota,
-        PagesError::Closed(_) => ErrorCode::Closed,
-        PagesError::Blocked(_) => ErrorCode::Blocked,
-        PagesError::PrivateMode(_) => ErrorCode::PrivateMode,
-        PagesError::Other(_) => ErrorCode::Storage,
-    };
-    Error::new(code, error.to_string())
 }

@@ -10,7 +10,7 @@ use tidemark_engine::{
 use wasm_bindgen::prelude::*;
 
 use super::{
-    answer::{answers, of_pages, plain, promise, slices, thrown},
+    answer::{answers, plain, promise, slices, thrown},
     batch::CoreBatch,
     operations::Operations,
     options::{OpenOptions, sync_options},
@@ -65,9 +65,7 @@ pub fn open_core(options: OpenOptions, listener: Function) -> Promise {
         let events = Events::new(&name, listener);
         let tell = events.clone();
         let on_commit = Box::new(move |_| tell.tell_commit());
-        let pages = IndexedDbPages::open(&name, durability, on_commit)
-            .await
-            .map_err(|error| of_pages(&error))?;
+        let pages = IndexedDbPages::open(&name, durability, on_commit).await?;
         let http = Http::default();
         let browser = Browser {
             pages: pages.clone(),
@@ -98,9 +96,7 @@ pub fn open_core(options: OpenOptions, listener: Function) -> Promise {
 #[wasm_bindgen(js_name = destroyCore, unchecked_return_type = "Promise<void>")]
 pub fn destroy_core(name: String) -> Promise {
     promise(async move {
-        IndexedDbPages::delete(&name)
-            .await
-            .map_err(|error| of_pages(&error))?;
+        IndexedDbPages::delete(&name).await?;
         Ok(JsValue::UNDEFINED)
     })
 }

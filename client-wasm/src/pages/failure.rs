@@ -5,6 +5,10 @@ use tidemark_engine::store::PagesError;
 use wasm_bindgen::{JsCast, JsValue};
 use web_sys::DomException;
 
+/// What is said where no exception says more. idb has texts for each of its errors, but they name
+/// its calls, and each app would load them.
+const UNNAMED: &str = "IndexedDB refused a request and named no reason";
+
 /// Why an attempt failed, and with it whether repeating it may help.
 pub(super) enum Failure {
     /// The handle is dead. `begun` tells whether the attempt may have been done all the same.
@@ -52,7 +56,7 @@ pub(super) fn not_begun(exception: &JsValue) -> Failure {
             }
         }
         Some(exception) => Failure::Refused(PagesError::Other(describe(exception))),
-        None => Failure::Refused(PagesError::Other(format!("{exception:?}"))),
+        None => Failure::Refused(PagesError::Other(UNNAMED.into())),
     }
 }
 
@@ -60,7 +64,7 @@ pub(super) fn not_begun(exception: &JsValue) -> Failure {
 pub(super) fn request(error: &Error) -> Failure {
     match exception_of(error) {
         Some(exception) => ended(Some(exception)),
-        None => Failure::Refused(PagesError::Other(error.to_string())),
+        None => Failure::Refused(PagesError::Other(UNNAMED.into())),
     }
 }
 
@@ -69,7 +73,7 @@ pub(super) fn open(error: &Error) -> PagesError {
     let Some(exception) = exception_of(error) else {
         return match error {
             Error::IndexedDbNotFound(_) => PagesError::PrivateMode("there is no IndexedDB".into()),
-            _ => PagesError::Other(error.to_string()),
+            _ => PagesError::Other(UNNAMED.into()),
         };
     };
     let text = describe(&exception);

@@ -4,12 +4,7 @@
 //! the one that waits. What the rows mean is said in `record`, what a write or a sync makes of
 //! them in `write`, `pulled` and `publish`.
 
-use alloc::{
-    borrow::ToOwned,
-    collections::BTreeMap,
-    string::{String, ToString},
-    vec::Vec,
-};
+use alloc::{borrow::ToOwned, collections::BTreeMap, string::String, vec::Vec};
 use core::ops::Bound;
 
 use uuid::Uuid;
@@ -55,7 +50,7 @@ impl From<Unreadable> for Stop {
 
 impl From<Unreadable> for Error {
     fn from(error: Unreadable) -> Self {
-        Self::new(ErrorCode::Storage, error.to_string())
+        Self::caused(ErrorCode::Storage, &error)
     }
 }
 

@@ -3,8 +3,8 @@
 //! The codes are API.md's `TidemarkError.code`; texts may change, codes never do. Nothing here
 //! decides what to do about an error.
 
-use alloc::{borrow::Cow, boxed::Box, string::String};
-use core::ops::Deref;
+use alloc::{borrow::Cow, boxed::Box, format, string::String};
+use core::{fmt::Display, ops::Deref};
 
 use serde::{Serialize, Serializer, ser::SerializeStruct};
 use tidemark_protocol::Problem;
@@ -103,6 +103,12 @@ impl Error {
             problem: None,
             retry_after_seconds: None,
         }))
+    }
+
+    /// An error in the words of its cause. `dyn`: the words are put together by code that is
+    /// compiled once.
+    pub fn caused(code: ErrorCode, cause: &dyn Display) -> Self {
+        Self::new(code, format!("{cause}"))
     }
 
     /// The same with the server's own words.

@@ -1,15 +1,12 @@
 //! Reading operations strictly, once, however often they must be planned.
 
-use alloc::{
-    rc::Rc,
-    string::{String, ToString},
-    vec::Vec,
-};
+use alloc::{rc::Rc, string::String, vec::Vec};
+use core::fmt::Display;
 
 use tidemark_protocol::Key;
 use uuid::Uuid;
 
-use super::{Error, Operation};
+use super::{Error, ErrorCode, Operation};
 use crate::json::{Canonical, Kind, MAX_DEPTH};
 
 /// An operation read once, however often it must be planned.
@@ -40,18 +37,22 @@ pub(super) enum Prepared {
     },
 }
 
+fn wrong(cause: &dyn Display) -> Error {
+    Error::caused(ErrorCode::Invalid, cause)
+}
+
 /// Reads an operation strictly; `fresh` gives new `local_id`s.
 pub(super) fn prepare(
     operation: &Operation,
     mut fresh: impl FnMut() -> Uuid,
 ) -> Result<Prepared, Error> {
-    let canonical = |text: &str| Canonical::parse(text).map_err(|e| Error::invalid(e.to_string()));
+    let canonical = |text: &str| Canonical::parse(text).map_err(|error| wrong(&error));
     Ok(match operation {
         Operation::Create { entity, values } => {
             check_entity(entity)?;
             // The list itself is a level that no value has.
-            let values = Canonical::parse_within(values, MAX_DEPTH + 1)
-                .map_err(|error| Error::invalid(error.to_string()))?;
+            let values =
+                Canonical::parse_within(values, MAX_DEPTH + 1).map_err(|error| wrong(&error))?;
             if values.borrow().kind() != Kind::Array {
                 return Err(Error::invalid("`values` must be a JSON array"));
             }
@@ -83,7 +84,7 @@ pub(super) fn prepare(
         }
         Operation::Put { entity, key, value } => {
             check_entity(entity)?;
-            Key::parse(key).map_err(|e| Error::invalid(e.to_string()))?;
+            Key::parse(key).map_err(|error| wrong(&error))?;
             let (entity, key) = (Rc::clone(entity), key.clone());
             Prepared::Put {
                 entity,

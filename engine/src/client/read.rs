@@ -8,7 +8,7 @@ use alloc::{
 };
 use core::cell::Cell;
 
-use super::Error;
+use super::{Error, ErrorCode};
 use super::codec::Unreadable;
 use super::database::{Rows, Source, Stop, View};
 use super::doc::Doc;
@@ -201,7 +201,7 @@ impl Finding {
 
 impl From<QueryError> for Error {
     fn from(error: QueryError) -> Self {
-        Self::invalid(error.to_string())
+        Self::caused(ErrorCode::Invalid, &error)
     }
 }
 

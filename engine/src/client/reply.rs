@@ -54,7 +54,7 @@ pub(super) fn unanswered(error: &TransportError) -> Error {
         TransportError::NotConnected => ErrorCode::Invalid,
         TransportError::Offline(_) | TransportError::Timeout => ErrorCode::Offline,
     };
-    Error::new(code, error.to_string())
+    Error::caused(code, error)
 }
 
 fn refused(problem: Problem) -> Error {

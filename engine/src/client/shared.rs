@@ -464,7 +464,7 @@ impl From<PagesError> for Error {
             PagesError::PrivateMode(_) => ErrorCode::PrivateMode,
             PagesError::Other(_) => ErrorCode::Storage,
         };
-        Self::new(code, error.to_string())
+        Self::caused(code, &error)
     }
 }
 
@@ -472,7 +472,7 @@ impl From<StoreError> for Error {
     fn from(error: StoreError) -> Self {
         match error {
             StoreError::Pages(error) => error.into(),
-            damaged => Self::new(ErrorCode::Storage, damaged.to_string()),
+            damaged => Self::caused(ErrorCode::Storage, &damaged),
         }
     }
 }

@@ -5,7 +5,10 @@
 //! the clock last came by goes first.
 
 use alloc::collections::VecDeque;
-use core::cell::Cell;
+use core::{
+    cell::Cell,
+    hash::{BuildHasherDefault, Hasher},
+};
 
 use hashbrown::HashMap;
 
@@ -20,7 +23,7 @@ const OVERHEAD_BYTES: usize = 96;
 pub(super) struct Cache {
     budget_bytes: usize,
     used_bytes: usize,
-    pages: HashMap<PageId, Cached>,
+    pages: HashMap<PageId, Cached, BuildHasherDefault<IdHasher>>,
     /// The order in which the hand of the clock comes by.
     ring: VecDeque<PageId>,
 }
@@ -31,12 +34,33 @@ struct Cached {
     was_used: Cell<bool>,
 }
 
+/// Page ids are random bytes and a count, made by devices that have no reason to make them
+/// clash: to mix them a little is enough.
+#[derive(Debug, Default)]
+struct IdHasher(u64);
+
+impl Hasher for IdHasher {
+    fn write(&mut self, bytes: &[u8]) {
+        for part in bytes.chunks(8) {
+            let word = part
+                .iter()
+                .fold(0, |word, &byte| word << 8 | u64::from(byte));
+            // The golden ratio, as Fibonacci hashing takes it: the count gets to all bits.
+            self.0 = (self.0.rotate_left(29) ^ word).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        }
+    }
+
+    fn finish(&self) -> u64 {
+        self.0.rotate_left(26)
+    }
+}
+
 impl Cache {
     pub(super) fn new(budget_bytes: usize) -> Self {
         Self {
             budget_bytes,
             used_bytes: 0,
-            pages: HashMap::new(),
+            pages: HashMap::default(),
             ring: VecDeque::new(),
         }
     }
