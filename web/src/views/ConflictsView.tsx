@@ -83,8 +83,9 @@ function Sides({ known, rows, hasBefore }: SidesProps) {
   const told = { truth: conflict.truth_device, device: conflict.device_uuid };
   const times = { truth: conflict.truth_updated, device: conflict.device_updated };
   const isEither = SIDES.some((side) => stands(known, side));
+  const stateOf = (side: Side) => (isEither ? (stands(known, side) ? 'stands now' : 'set aside') : '');
   const head = (side: Side) => {
-    const state = isEither ? (stands(known, side) ? 'stands now' : 'set aside') : '';
+    const state = stateOf(side);
     const time = times[side];
     return (
       <th scope="col" key={side}>
@@ -94,7 +95,7 @@ function Sides({ known, rows, hasBefore }: SidesProps) {
     );
   };
   const cell = (side: Side, row: Row) => (
-    <td key={side} className={stands(known, side) ? `${side} stands` : side} data-label={deviceName(told[side], me)}>
+    <td key={side} className={stands(known, side) ? `${side} stands` : side} data-label={[deviceName(told[side], me), stateOf(side)].filter(Boolean).join(' · ')}>
       {conflict.deleted === side ? <em>deleted</em> : row[side] === undefined ? <em>removed</em> : shown(row[side])}
     </td>
   );

@@ -74,19 +74,22 @@ function Content({ doc, onClose }: { doc: Doc; onClose(): void }) {
       {!gone && (
         <>
           <label htmlFor="record-value">Value</label>
-          <textarea id="record-value" className="field code" rows={12} spellCheck={false} value={text} onChange={(event) => setText(event.target.value)} />
-          {complaint && <p className="problem" role="alert">{complaint}</p>}
-          <div className="buttons end">
-            {undo}
-            <button className="button danger" onClick={() => attempt(records.delete(doc.key))}>Delete</button>
-            <button className="button primary" onClick={save}>Save</button>
-          </div>
+          <textarea id="record-value" className="field code" rows={8} spellCheck={false} value={text} onChange={(event) => setText(event.target.value)} />
         </>
       )}
-      {gone && <div className="buttons end">{undo}</div>}
       {showHistory
         ? <HistoryList doc={doc} onBringBack={(value) => attempt(records.put(doc.key, value))} />
         : <button className="button small" onClick={() => setShowHistory(true)}><History aria-hidden size={16} /> History</button>}
+      {complaint && <p className="problem" role="alert">{complaint}</p>}
+      <div className="buttons end">
+        {undo}
+        {!gone && (
+          <>
+            <button className="button danger" onClick={() => attempt(records.delete(doc.key))}>Delete</button>
+            <button className="button primary" onClick={save}>Save</button>
+          </>
+        )}
+      </div>
     </div>
   );
 }

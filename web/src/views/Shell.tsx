@@ -111,6 +111,7 @@ function useNewConflicts(): void {
   const toast = useToast();
   const [, go] = useHashLocation();
   useEffect(() => database.on('conflict', () => {
+    if (location.hash.startsWith('#/conflicts')) return;
     toast({ text: 'Two devices changed the same thing.', action: { label: 'Compare', run: () => go('/conflicts') } });
   }), [database, toast, go]);
 }
