@@ -13,6 +13,9 @@ use super::claim::{Base, Claim};
 use super::judge::{Judged, Name, judge};
 use crate::key::derived_key;
 
+/// So many judged records are kept together.
+const PART_RECORDS: usize = 256;
+
 /// A row of `local_key`: what became of a device's own id.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LocalKey {
@@ -31,7 +34,8 @@ pub struct LocalKey {
 pub struct Push {
     device: DeviceId,
     now: Timestamp,
-    judged: Vec<Judged>,
+    /// In parts, so that each is freed as soon as its records are claims.
+    judged: Vec<Vec<Judged>>,
     rejected: Vec<Rejection>,
     /// The key that each pending local id would get: one, whatever `created` its later records
     /// tell.
@@ -78,11 +82,22 @@ impl Push {
                     let key = self.derive(local_id, &judged);
                     self.derived.entry(local_id).or_insert(key);
                 }
-                self.judged.push(judged);
+                self.keep(judged);
             }
             Err(rejection) => self.rejected.push(rejection),
         }
         self.next_index += 1;
+    }
+
+    fn keep(&mut self, judged: Judged) {
+        match self.judged.last_mut() {
+            Some(part) if part.len() < PART_RECORDS => part.push(judged),
+            _ => {
+                let mut part = Vec::with_capacity(PART_RECORDS);
+                part.push(judged);
+                self.judged.push(part);
+            }
+        }
     }
 
     /// The local ids of the pending records: load the `local_key` rows that have them.
@@ -111,9 +126,10 @@ impl Push {
         }
         let judged = core::mem::take(&mut self.judged);
         let mut rejected = core::mem::take(&mut self.rejected);
-        let mut claims: Vec<Claim> = Vec::with_capacity(judged.len());
-        let mut places: HashMap<Key, usize> = HashMap::with_capacity(judged.len());
-        for judged in judged {
+        let count = judged.iter().map(Vec::len).sum();
+        let mut claims: Vec<Claim> = Vec::with_capacity(count);
+        let mut places: HashMap<Key, usize> = HashMap::with_capacity(count);
+        for judged in judged.into_iter().flatten() {
             let (key, mapping) = match self.key_of(&judged, &mut rows) {
                 Ok(key) => key,
                 Err(rejection) => {

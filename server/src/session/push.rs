@@ -99,7 +99,12 @@ impl Service {
         let known = change
             .local_keys(&session.datastore, &local_ids, &derived)
             .await?;
-        let resolved = push.resolve(known);
+        drop((local_ids, derived));
+        let mut resolved = push.resolve(known);
+        // The tables are ordered by key: written in their order, their pages fill one by one.
+        resolved
+            .claims
+            .sort_unstable_by(|one, other| one.key().cmp(other.key()));
 
         let datastore = change.datastore(&session.datastore).await?;
         let device = change.device(&session.datastore, session.device).await?;

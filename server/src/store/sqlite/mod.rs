@@ -45,7 +45,7 @@ const READERS_MAX: u32 = 4;
 
 /// What the writer keeps of the file in memory, in KiB: the pages that a large push comes back
 /// to, so that they are written to the log once.
-const WRITER_CACHE: u32 = 32 * 1024;
+const WRITER_CACHE: u32 = 16 * 1024;
 
 /// What each reader keeps.
 const READER_CACHE: u32 = 4 * 1024;
