@@ -11,6 +11,7 @@ extern crate alloc;
 extern crate std;
 
 pub mod client;
+pub mod faults;
 pub mod fingerprint;
 pub mod json;
 pub mod key;

@@ -19,6 +19,7 @@ use alloc::vec::Vec;
 use hashbrown::HashMap;
 use tidemark_protocol::{Checkin, DeviceId};
 
+use crate::faults::{Fault, is_planted};
 use crate::json::{Canonical, CanonicalRef, Patch, changed_fields};
 use crate::version::{Content, History, Stamp, Stamps, Version};
 
@@ -165,6 +166,7 @@ impl<'a> Ground<'a> {
             let own = self.own_versions().next();
             let content = own.and_then(|version| version.content.as_ref());
             content.is_some_and(|content| content.value == *pushed)
+                && !is_planted(Fault::RepeatIsAChange)
         };
         if pushed.borrow() == self.truth
             || !self.is_changed(newest, || self.base == Some(pushed.borrow()))
@@ -337,5 +339,6 @@ impl<'a> OwnWords<'a> {
         let gave = |version: &Version| version.stamps.of(field) == version.made();
         let said = self.versions.iter().find(|(version, _)| gave(version));
         said.is_some_and(|(_, fields)| fields.get(field).copied() == pushed)
+            && !is_planted(Fault::RepeatIsAChange)
     }
 }

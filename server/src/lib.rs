@@ -8,6 +8,7 @@
 mod auth;
 mod cli;
 mod config;
+mod faults;
 mod http;
 pub mod session;
 pub mod store;

@@ -1,7 +1,7 @@
 //! Whole-system tests of Tidemark: what they have in common. The tests themselves are in `tests/`.
 //!
-//! Everything here knows the server by its command line and its protocol only. What it
-//! checks (canonical JSON, fingerprints, a device's duties) it works out by itself.
+//! All but `simulation` knows the server by its command line and its protocol only. What is
+//! checked (canonical JSON, fingerprints, a device's duties) is worked out here.
 #![expect(
     clippy::missing_panics_doc,
     reason = "panicking is how a test's helper says that the test has failed"
@@ -13,3 +13,4 @@ pub mod contract;
 pub mod device;
 pub mod network;
 pub mod server;
+pub mod simulation;

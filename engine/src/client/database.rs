@@ -15,6 +15,7 @@ use super::indexes::IndexEdits;
 use super::record::{Confirmed, Edit, split_row_key};
 use super::root::{Root, Staged};
 use super::{Error, ErrorCode};
+use crate::faults::{Fault, is_planted};
 use crate::store::{
     Cursor, Direction, Edit as TreeEdit, Edits, KeyRange, Page, PageId, PageSource, Slice,
     TreeError, Workspace,
@@ -173,7 +174,10 @@ const FREED_KEPT_MS: i64 = 60_000;
 const FREED_PAGES_KEPT: usize = 256;
 
 impl<'s> Database<'s> {
-    pub(super) fn new(root: Root, pages: &'s dyn PageSource, seeds: [[u8; 12]; 2]) -> Self {
+    pub(super) fn new(root: Root, pages: &'s dyn PageSource, mut seeds: [[u8; 12]; 2]) -> Self {
+        if is_planted(Fault::FreedPageReused) {
+            seeds = [[1; 12], [2; 12]];
+        }
         Self {
             root,
             plain: Workspace::new(pages, seeds[0]),
@@ -219,6 +223,9 @@ impl<'s> Database<'s> {
 
     /// Notes what `local_id`s became.
     pub(super) fn write_aliases(&mut self, aliases: &[(Uuid, &str)]) -> Result<(), Stop> {
+        if is_planted(Fault::AliasNotWritten) {
+            return Ok(());
+        }
         let edits: Edits = aliases
             .iter()
             .map(|(local_id, key)| TreeEdit::put(alias_row(*local_id), alias_text(key)))

@@ -10,6 +10,7 @@ use super::database::{Database, Rows, Stop};
 use super::outgoing::{Outgoing, Sent};
 use super::rebase::{Rebased, Under, rebase};
 use super::record::{Edit, SetAside, row_key, split_row_key};
+use crate::faults::{Fault, is_planted};
 
 /// What a session knows when its pull ends.
 pub(super) struct Publication<'a> {
@@ -75,6 +76,10 @@ pub(super) fn publish(
         };
         let was_set_aside = !is_moved && after.set_aside.is_some();
         let is_refused = refuse(&mut after, publication.refused.get(&row));
+        if is_refused && after.set_aside.is_some() && is_planted(Fault::RefusedDropped) {
+            rows.insert(row, None);
+            continue;
+        }
         if after.set_aside.is_some() && !was_set_aside {
             published.set_aside.push(key.to_owned());
         }
@@ -112,7 +117,9 @@ impl Place {
                 .unwrap_or_else(|| key.to_owned()),
             None => key.to_owned(),
         };
-        let is_clean = answer.is_some_and(|(sent, _)| sent.edit == edit.number);
+        let is_clean = answer.is_some_and(|(sent, _)| {
+            sent.edit == edit.number || is_planted(Fault::CleanWhateverTheCounter)
+        });
         Ok(Self {
             row: row_key(entity, &place),
             key: place,

@@ -19,6 +19,7 @@ use uuid::Uuid;
 
 use super::outgoing::{Answer, Sent};
 use super::record::{Confirmed, Edit, SetAside};
+use crate::faults::{Fault, is_planted};
 use crate::json::{Canonical, CanonicalRef, Patch};
 
 /// What becomes of an edited row.
@@ -48,7 +49,11 @@ pub(super) struct Under<'a> {
 pub(super) fn rebase(key: &str, edit: &Edit, sent: Option<&Sent>, under: &Under<'_>) -> Rebased {
     match sent.and_then(|sent| Some((sent, sent.answer.as_ref()?))) {
         Some((sent, answer)) if answer.deleted => deleted(key, edit, sent, answer),
-        Some((sent, _)) if sent.edit == edit.number => Rebased::Clean,
+        Some((sent, _))
+            if sent.edit == edit.number || is_planted(Fault::CleanWhateverTheCounter) =>
+        {
+            Rebased::Clean
+        }
         Some((sent, answer)) => {
             let mut edit = since(edit, sent.edit);
             if edit.base.is_none() && edit.push_as.is_none() {
@@ -61,6 +66,19 @@ pub(super) fn rebase(key: &str, edit: &Edit, sent: Option<&Sent>, under: &Under<
             arrive(edit, under)
         }
         None if edit.is_pending => unasked(key, edit, under),
+        None if is_planted(Fault::RebaseMovesTheBase) && under.confirmed.is_some() => {
+            let base = under.confirmed.map(|record| record.checkin);
+            let value = under.confirmed.and_then(|record| over(edit, record));
+            let value = value.unwrap_or_else(|| edit.value.clone());
+            Rebased::moved(
+                key,
+                Edit {
+                    base,
+                    value,
+                    ..edit.clone()
+                },
+            )
+        }
         None => match under.confirmed.and_then(|record| over(edit, record)) {
             Some(value) => Rebased::moved(
                 key,

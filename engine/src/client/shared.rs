@@ -11,6 +11,7 @@ use super::ids::Ids;
 use super::lock::Lock;
 use super::root::Root;
 use super::{Backoff, Environment, Error, ErrorCode, Event, Options, Phase, Status};
+use crate::faults::{Fault, is_planted};
 use crate::store::{
     Commit, Committed, PageId, Pages, PagesError, Revision, RootRecord, Store, StoreError,
     TreeError,
@@ -266,8 +267,12 @@ impl<E: Environment> Shared<E> {
                 }
                 planned => planned?,
             };
-            if self.commit(&current, written).await? == Committed::Done {
-                return Ok(());
+            match self.commit(&current, written).await {
+                Ok(Committed::Done) => return Ok(()),
+                Ok(Committed::Stale) if is_planted(Fault::StaleIsDone) => return Ok(()),
+                Ok(Committed::Stale) => {}
+                Err(_) if is_planted(Fault::SavedBeforeItIs) => return Ok(()),
+                Err(error) => return Err(error),
             }
             self.reload().await?;
         }

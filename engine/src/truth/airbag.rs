@@ -1,5 +1,6 @@
 //! The guard that stops a push from deleting too much.
 
+use crate::faults::{Fault, is_planted};
 use alloc::format;
 
 use tidemark_protocol::{Code, Problem};
@@ -37,7 +38,9 @@ impl Airbag {
     /// Whether a push of this effect is held.
     pub fn holds(self, held: Held) -> bool {
         let share = u128::from(held.deletes) * 100;
-        held.deletes >= self.deletes && share > u128::from(held.live) * u128::from(self.percent)
+        !is_planted(Fault::AirbagOff)
+            && held.deletes >= self.deletes
+            && share > u128::from(held.live) * u128::from(self.percent)
     }
 }
 

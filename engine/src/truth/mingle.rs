@@ -15,6 +15,7 @@ use super::policies::Policies;
 use super::push::LocalKey;
 use super::record;
 use super::view::View;
+use crate::faults::{Fault, is_planted};
 use crate::fingerprint::{DatastoreFingerprint, RecordFingerprint};
 use crate::version::{ConflictId, Stamp, Version};
 
@@ -159,7 +160,11 @@ impl Mingle {
             head,
             device: pusher.device,
             made: Stamp {
-                checkin: next.max(pusher.now),
+                checkin: if is_planted(Fault::CheckinBeforeTheLock) {
+                    pusher.now
+                } else {
+                    next.max(pusher.now)
+                },
                 device: pusher.device,
             },
             now: Timestamp::from(pusher.now),
@@ -250,7 +255,7 @@ impl Mingle {
 
     /// Takes a conflict in, unless an earlier push of the same has stored it.
     pub(super) fn keep(&mut self, conflict: Conflict, view: &View, writes: &mut Writes) {
-        if !view.knows_conflict(conflict.id) {
+        if !view.knows_conflict(conflict.id) && !is_planted(Fault::LoserNotKept) {
             self.conflicts.0 += 1;
             self.conflicts.1 += u64::from(!conflict.is_settled);
             writes.conflicts.push(conflict);
@@ -275,7 +280,9 @@ impl Mingle {
         *count += 1;
         let key = version.key.as_str();
         if let Some(old) = before.and_then(|version| version.content.as_ref()) {
-            self.fingerprint.remove(key, &old.fingerprint);
+            if !is_planted(Fault::FingerprintNotRemoved) {
+                self.fingerprint.remove(key, &old.fingerprint);
+            }
             self.live = self.live.saturating_sub(1);
         }
         if let Some(new) = &version.content {

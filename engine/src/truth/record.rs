@@ -13,6 +13,7 @@ use super::judge::Change;
 use super::mingle::{Answer, Mingle, Writes};
 use super::push::LocalKey;
 use super::view::View;
+use crate::faults::{Fault, is_planted};
 use crate::fingerprint::RecordFingerprint;
 use crate::json::Canonical;
 use crate::merge::{Edit, Merged, Referee, Said, ValueChange, by_field, merge, patch};
@@ -195,7 +196,8 @@ impl Deciding<'_> {
         let unknown = newest
             .stamps
             .all()
-            .filter(|stamp| stamp.is_unknown_to(device, known));
+            .filter(|stamp| stamp.is_unknown_to(device, known))
+            .filter(|_| !is_planted(Fault::DeletionWins));
         if let Some(edit) = unknown.max_by_key(|stamp| stamp.checkin) {
             let lost = Lost {
                 fields: Vec::new(),
@@ -360,7 +362,9 @@ impl Deciding<'_> {
     fn unchanged(mut self, newest: &Version, conflict: Option<ConflictId>) {
         self.map(newest.made());
         self.mingle.count_unchanged();
-        self.answer(conflict, false);
+        if !is_planted(Fault::NoEchoOfUnchanged) {
+            self.answer(conflict, false);
+        }
     }
 
     /// Remembers the local id of a record that was pushed under it for the first time.

@@ -14,6 +14,7 @@ use tidemark_protocol::{
 };
 
 use super::mingle::Answer;
+use crate::faults::{Fault, is_planted};
 use crate::fingerprint::DatastoreFingerprint;
 use crate::version::Version;
 
@@ -201,7 +202,8 @@ pub fn leaves_out_tombstones(
     last_sync: Option<Checkin>,
     fingerprint: Option<DatastoreFingerprint>,
 ) -> bool {
-    last_sync.is_none() && fingerprint == Some(DatastoreFingerprint::EMPTY)
+    (last_sync.is_none() && fingerprint == Some(DatastoreFingerprint::EMPTY))
+        || is_planted(Fault::TombstonesLeftOut)
 }
 
 /// A version as the pulling device is shown it.

@@ -53,7 +53,10 @@ impl Service {
         let datastore = match change.datastore_of(&caller.user, named).await? {
             Some(datastore) => datastore,
             None if named.is_some() => return Err(no_datastore()),
-            None => change.create_datastore(&caller.user, now).await?,
+            None => {
+                let random = self.inner.clock.random_uuid();
+                change.create_datastore(&caller.user, now, random).await?
+            }
         };
         let view = open_view(&mut change, caller, &datastore, request).await?;
         let (last_sync, attempt, is_suspect, leaves_out_tombstones) =
@@ -71,7 +74,7 @@ impl Service {
             };
         let device = request.device_uuid;
         let session = Session {
-            id: SessionId::new(uuid::Uuid::new_v4()),
+            id: SessionId::new(self.inner.clock.random_uuid()),
             datastore: datastore.id.clone(),
             device,
             mode: Mode::Fast,

@@ -3,6 +3,7 @@
 //! memory.
 
 use serde_json::value::RawValue;
+use tidemark_engine::faults::{Fault, is_planted};
 use tidemark_engine::truth::{Claim, Held, Mingle, Push, Pusher, View, Writes};
 use tidemark_protocol::{Checkin, Code, Problem, PushOutcome, PushRequest, PushSummary, SessionId};
 
@@ -155,6 +156,9 @@ async fn judge(
     let closing_place = seqs.partition_point(|seq| *seq < closing.seq);
     for seq in &seqs[..closing_place] {
         push = judge_staged(push, change.staged(session, *seq).await?).await?;
+        if is_planted(Fault::StagedTwice) {
+            push = judge_staged(push, change.staged(session, *seq).await?).await?;
+        }
     }
     push = aside(move || {
         for record in closing.records {

@@ -33,10 +33,16 @@ impl Default for Settings {
     }
 }
 
-/// The server's own clock. It may jump, either way: checkins stay in order all the same.
+/// The server's own clock, and where its random names come from. The clock may jump, either way:
+/// checkins stay in order all the same.
 pub trait Clock: Send + Sync + 'static {
     /// Microseconds since 1970.
     fn now_micros(&self) -> i64;
+
+    /// A random UUID, for the name of a session or a datastore.
+    fn random_uuid(&self) -> uuid::Uuid {
+        uuid::Uuid::new_v4()
+    }
 }
 
 /// The machine's clock.

@@ -2,11 +2,13 @@
 
 mod error;
 mod finding;
+mod gate;
 mod rows;
 mod sqlite;
 
 pub use error::StoreError;
 pub use finding::{Finding, Verified};
+pub use gate::{Gate, Passage};
 pub(crate) use rows::{Datastore, Device, KeptConflict, KeptVersion, Session, Shown};
 pub(crate) use sqlite::{
     Change, ConflictsPart, Expired, HistoryPart, OldPlace, RecordsPart, Snapshot, WindowPart,
@@ -16,6 +18,7 @@ pub(crate) use sqlite::{
 #[derive(Clone)]
 pub struct Store {
     backend: sqlite::Sqlite,
+    gates: gate::Gates,
 }
 
 impl Store {
@@ -27,6 +30,7 @@ impl Store {
     pub async fn connect(url: &str) -> Result<Self, StoreError> {
         Ok(Self {
             backend: sqlite::Sqlite::connect(path_in(url)?).await?,
+            gates: gate::Gates::default(),
         })
     }
 
@@ -45,7 +49,10 @@ impl Store {
     /// There is none, or it is of another version.
     pub async fn to_read(url: &str) -> Result<Self, StoreError> {
         let backend = sqlite::Sqlite::to_read(there(url)?).await?;
-        Ok(Self { backend })
+        Ok(Self {
+            backend,
+            gates: gate::Gates::default(),
+        })
     }
 
     /// Looks at every row of one moment, and tells what no server wrote, in memory that does not
@@ -61,14 +68,25 @@ impl Store {
         snapshot.verify(&mut tell).await
     }
 
+    /// The same database behind a gate, for simulations.
+    #[must_use]
+    pub fn behind(self, gate: impl Gate) -> Self {
+        Self {
+            gates: gate::Gates::new(gate),
+            ..self
+        }
+    }
+
     /// One moment of the database, for reading.
     pub(crate) async fn snapshot(&self) -> Result<Snapshot, StoreError> {
+        self.gates.pass(Passage::Snapshot).await;
         self.backend.snapshot().await
     }
 
     /// One change, alone among changes; it sees all commits before it.
     pub(crate) async fn change(&self) -> Result<Change, StoreError> {
-        self.backend.change().await
+        self.gates.pass(Passage::Change).await;
+        self.backend.change(self.gates.clone()).await
     }
 
     /// Whether the database answers.

@@ -17,6 +17,7 @@ use super::pull::riding;
 use crate::client::root::Root;
 use crate::client::wire::{Members, Request, need};
 use crate::client::{Environment, Error, ErrorCode, reply};
+use crate::faults::{Fault, is_planted};
 use crate::json::{Canonical, CanonicalRef};
 
 /// Room for an open that carries no records.
@@ -178,7 +179,12 @@ impl<E: Environment> Session<'_, E> {
         self.max_checkin = Some(answer.max_checkin);
         self.start = answer.last_sync;
         self.limits = answer.limits;
-        self.bind(root, answer, root.last_sync).await
+        let last_sync = if is_planted(Fault::LastSyncAtOpen) {
+            Some(answer.max_checkin)
+        } else {
+            root.last_sync
+        };
+        self.bind(root, answer, last_sync).await
     }
 
     /// Writes down whose database this is, and what else the answer changes; usually nothing.

@@ -12,6 +12,7 @@ use crate::client::outgoing::{Batch, Offer};
 use crate::client::record::Edit;
 use crate::client::wire::{Members, Request, need};
 use crate::client::{Environment, Error, ErrorCode, Event, Phase, reply};
+use crate::faults::{Fault, is_planted};
 use crate::json::{Canonical, CanonicalRef};
 
 /// How many rows are read from the overlay at once.
@@ -71,6 +72,9 @@ impl<E: Environment> Session<'_, E> {
                 .await?;
             let is_last = rows.len() < ROWS_READ;
             for (row, edit) in rows {
+                if edit.set_aside.is_some() && is_planted(Fault::RefusedBlocks) {
+                    break 'filling;
+                }
                 if edit.set_aside.is_none() && edit.born <= self.sent {
                     match batch.offer(&mut self.outgoing, &row, &edit)? {
                         Offer::Added => {}

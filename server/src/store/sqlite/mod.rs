@@ -32,7 +32,10 @@ use sqlx::{
     },
 };
 
-use super::StoreError;
+use super::{
+    StoreError,
+    gate::{Gates, Passage},
+};
 
 pub(crate) use compaction::OldPlace;
 pub(crate) use conflicts::ConflictsPart;
@@ -77,7 +80,9 @@ impl Sqlite {
             .min_connections(1)
             .max_connections(1)
             .idle_timeout(None)
-            .max_lifetime(None);
+            .max_lifetime(None)
+            // A connection to a file does not go dead, and asking costs as much as a query.
+            .test_before_acquire(false);
         let writer = one
             .connect_with(
                 options(path, WRITER_CACHE)
@@ -94,6 +99,7 @@ impl Sqlite {
         } else {
             SqlitePoolOptions::new()
                 .max_connections(READERS_MAX)
+                .test_before_acquire(false)
                 .connect_with(options(path, READER_CACHE).read_only(true))
                 .await
                 .map_err(failed)?
@@ -130,9 +136,12 @@ impl Sqlite {
         })
     }
 
-    pub(super) async fn change(&self) -> Result<Change, StoreError> {
+    pub(super) async fn change(&self, gates: Gates) -> Result<Change, StoreError> {
         let tx = self.writer.begin_with("begin immediate").await?;
-        Ok(Change(Snapshot { tx }))
+        Ok(Change {
+            snapshot: Snapshot { tx },
+            gates,
+        })
     }
 
     pub(super) async fn ready(&self) -> Result<(), StoreError> {
@@ -153,12 +162,18 @@ pub(crate) struct Snapshot {
 
 /// One change of the database: all of it is written at the commit, or none. Dropping it
 /// without a commit forgets it. There is one at a time.
-pub(crate) struct Change(Snapshot);
+pub(crate) struct Change {
+    snapshot: Snapshot,
+    gates: Gates,
+}
 
 impl Change {
     /// Makes the change durable and visible.
     pub(crate) async fn commit(self) -> Result<(), StoreError> {
-        Ok(self.0.tx.commit().await?)
+        self.gates.pass(Passage::Commit).await;
+        self.snapshot.tx.commit().await?;
+        self.gates.pass(Passage::Committed).await;
+        Ok(())
     }
 }
 
@@ -166,13 +181,13 @@ impl Deref for Change {
     type Target = Snapshot;
 
     fn deref(&self) -> &Snapshot {
-        &self.0
+        &self.snapshot
     }
 }
 
 impl DerefMut for Change {
     fn deref_mut(&mut self) -> &mut Snapshot {
-        &mut self.0
+        &mut self.snapshot
     }
 }
 

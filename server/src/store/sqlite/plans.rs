@@ -3,7 +3,7 @@
 
 use sqlx::{AssertSqlSafe, Row};
 
-use super::{Sqlite, acks, compaction, conflicts, mingle, records, sessions, view, window};
+use super::{Gates, Sqlite, acks, compaction, conflicts, mingle, records, sessions, view, window};
 
 /// What may be read from end to end: what was bound, and what a statement itself made.
 const SMALL: [&str; 7] = [
@@ -77,7 +77,7 @@ async fn plan(change: &mut super::Change, statement: &str) -> Vec<String> {
 #[tokio::test]
 async fn compaction_reads_what_it_drops_and_no_more() {
     let store = Sqlite::connect(":memory:").await.unwrap();
-    let mut change = store.change().await.unwrap();
+    let mut change = store.change(Gates::default()).await.unwrap();
     for (name, statement) in COMPACTION {
         let steps = plan(&mut change, statement).await;
         assert!(!steps.is_empty(), "{name}");
@@ -99,7 +99,7 @@ async fn compaction_reads_what_it_drops_and_no_more() {
 #[tokio::test]
 async fn hot_statements_look_up_what_they_touch() {
     let store = Sqlite::connect(":memory:").await.unwrap();
-    let mut change = store.change().await.unwrap();
+    let mut change = store.change(Gates::default()).await.unwrap();
     for (name, statement) in HOT {
         let steps = plan(&mut change, statement).await;
         assert!(!steps.is_empty(), "{name}");

@@ -1,8 +1,11 @@
 //! Devices and their sessions: who may go on, and what is staged.
 
 use sqlx::{Row, sqlite::SqliteRow};
+use tidemark_engine::faults::{Fault, is_planted};
 use tidemark_engine::truth::Place;
 use tidemark_protocol::{Checkin, DeviceId, FinishRequest, Key, Mode, SessionId};
+
+use crate::faults;
 
 use super::{
     super::{Device, Session, StoreError},
@@ -46,14 +49,17 @@ impl Snapshot {
         user: &str,
         touched_after: i64,
     ) -> Result<Option<Session>, StoreError> {
-        let row = sqlx::query(
-            "select * from session where sync_uuid = ?1 and user = ?2 and touched > ?3",
-        )
-        .bind(id.to_string())
-        .bind(user)
-        .bind(touched_after)
-        .fetch_optional(&mut *self.tx)
-        .await?;
+        let session_of = if is_planted(Fault::SessionOfAnother) {
+            "select * from session where sync_uuid = ?1 and ?2 is not null and touched > ?3"
+        } else {
+            "select * from session where sync_uuid = ?1 and user = ?2 and touched > ?3"
+        };
+        let row = sqlx::query(session_of)
+            .bind(faults::successor(id).to_string())
+            .bind(user)
+            .bind(touched_after)
+            .fetch_optional(&mut *self.tx)
+            .await?;
         row.as_ref().map(session).transpose()
     }
 }
@@ -77,6 +83,7 @@ impl Change {
         .await?;
         if let Some(earlier) = earlier {
             self.remove_session(&session.datastore, &earlier).await?;
+            faults::supersedes(session.id, &earlier);
         }
         sqlx::query(
             "insert into device (datastore, device_uuid, user, name, attempt, seen) \

@@ -1,0 +1,289 @@
+//! What a person does in a tab, and what they may then believe: a write is sure when its future
+//! has ended well, and only possible until then.
+
+use std::{cell::RefCell, collections::BTreeSet, rc::Rc};
+
+use serde_json::{Map, Value, json};
+use tidemark_engine::{
+    client::{Cancel, Client, Doc, ErrorCode, Operation, SyncOptions},
+    store::Committed,
+};
+
+use super::{
+    device::{ENTITY, REFUSED, Surroundings},
+    marks::{Mark, fields, find, name, token, tokens},
+    network::MARKS,
+    oracle::Oracle,
+    world::World,
+};
+
+const FIELDS: [&str; 3] = ["a", "b", "c"];
+/// No server of a schedule takes a record with so much in it.
+const TOO_MUCH: usize = 6 * 1024;
+
+/// Somebody at a tab.
+#[derive(Clone)]
+pub(super) struct Person {
+    pub(super) world: Rc<World>,
+    pub(super) oracle: Rc<RefCell<Oracle>>,
+    pub(super) user: usize,
+    pub(super) client: Client<Surroundings>,
+}
+
+/// What to do to a record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Act {
+    Set,
+    Replace,
+    Remove,
+    Delete,
+}
+
+/// An act against what is seen: the operation, and what it says to the oracle.
+struct Planned {
+    operation: Operation,
+    record: Mark,
+    written: Vec<(Mark, Option<Mark>)>,
+    taken: BTreeSet<Mark>,
+    deletes: bool,
+}
+
+impl Person {
+    /// Writes something.
+    pub(super) async fn writes(self) {
+        let random = &self.world.random;
+        let Ok(docs) = self.client.find(ENTITY, "").await else {
+            return;
+        };
+        if docs.is_empty() || random.chance(28) {
+            return self.creates().await;
+        }
+        let doc = &docs[random.below(docs.len())];
+        let (key, is_pending) = (doc.key.clone(), doc.is_pending);
+        match random.below(100) {
+            0..62 => self.acts(&key, Act::Set).await,
+            62..72 => self.acts(&key, Act::Replace).await,
+            72..77 => self.acts(&key, Act::Remove).await,
+            77..92 => self.acts(&key, Act::Delete).await,
+            92..96 => self.undoes().await,
+            _ if self.world.manner.refusals && !is_pending => self.is_refused(&key).await,
+            _ => self.creates().await,
+        }
+    }
+
+    /// Syncs, as an app does now and then; the error's code, if it fails.
+    pub(super) async fn syncs(self) -> Option<ErrorCode> {
+        let cancel = Cancel::default();
+        if self.world.random.chance(3) {
+            cancel.cancel();
+        }
+        self.sync(SyncOptions::default(), &cancel).await.err()
+    }
+
+    /// Syncs, whatever it deletes; whether both sides hold the same then.
+    pub(super) async fn syncs_for_good(self) -> Result<bool, ErrorCode> {
+        let confirmed = SyncOptions {
+            confirm: true,
+            ..SyncOptions::default()
+        };
+        self.sync(confirmed, &Cancel::default()).await
+    }
+
+    async fn sync(&self, options: SyncOptions, cancel: &Cancel) -> Result<bool, ErrorCode> {
+        let outcome = Box::pin(self.client.sync(options, cancel)).await;
+        let outcome = outcome.map(|it| it.in_sync).map_err(|error| error.code);
+        self.world
+            .note(&[b"synced", format!("{outcome:?}").as_bytes()]);
+        outcome
+    }
+
+    fn mark(&self) -> Mark {
+        self.oracle.borrow_mut().mark()
+    }
+
+    fn token(&self, mark: Mark) -> Value {
+        Value::from(token(MARKS[self.user], mark))
+    }
+
+    async fn creates(&self) {
+        let count = self.world.random.one_of(&[1, 1, 1, 2, 5]);
+        let (mut values, mut written) = (Vec::new(), Vec::new());
+        for _ in 0..count {
+            let (record, mark) = (self.mark(), self.mark());
+            let mut value = json!({"name": name(MARKS[self.user], record), "a": self.token(mark)});
+            if self.world.manner.refusals && self.world.random.chance(10) {
+                value["pad"] = Value::from("x".repeat(TOO_MUCH));
+            } else if self.world.manner.bulky {
+                let much = 100 + self.world.random.below(2400);
+                value["pad"] = Value::from("x".repeat(much));
+            }
+            values.push(value);
+            written.push(mark);
+            let mut oracle = self.oracle.borrow_mut();
+            oracle.begins(record, self.user);
+            oracle.writes(record, mark, None);
+        }
+        let create = Operation::Create {
+            entity: ENTITY.into(),
+            values: Value::from(values).to_string(),
+        };
+        if self.client.write(vec![create]).await.is_ok() {
+            let mut oracle = self.oracle.borrow_mut();
+            written.into_iter().for_each(|mark| oracle.saved(mark));
+        }
+    }
+
+    /// Acts on a record as it is at that very moment.
+    async fn acts(&self, key: &str, act: Act) {
+        loop {
+            let Ok(mut batch) = self.client.begin().await else {
+                return;
+            };
+            let Ok(mut seen) = batch.get_many(ENTITY, &[key.to_owned()]).await else {
+                return;
+            };
+            let Some(doc) = seen.pop().flatten() else {
+                return;
+            };
+            let Some(planned) = self.plan(&doc, act) else {
+                return;
+            };
+            if batch.apply(vec![planned.operation.clone()]).await.is_err() {
+                return;
+            }
+            let deletion = self.tells(&planned);
+            match batch.commit().await {
+                Ok(Committed::Done) => {
+                    let mut oracle = self.oracle.borrow_mut();
+                    planned.written.iter().for_each(|it| oracle.saved(it.0));
+                    if let Some(deletion) = deletion {
+                        oracle.deleted(deletion);
+                    }
+                    return;
+                }
+                Ok(Committed::Stale) => {}
+                Err(_) => return,
+            }
+        }
+    }
+
+    /// Tells the oracle what may be about to happen.
+    fn tells(&self, planned: &Planned) -> Option<usize> {
+        let mut oracle = self.oracle.borrow_mut();
+        for (mark, saw) in &planned.written {
+            oracle.writes(planned.record, *mark, *saw);
+        }
+        if planned.deletes {
+            return Some(oracle.deletes(planned.record, planned.taken.clone()));
+        }
+        oracle.takes_away(planned.taken.iter().copied());
+        None
+    }
+
+    fn plan(&self, doc: &Doc, act: Act) -> Option<Planned> {
+        let value = doc.value.as_str();
+        let record = find(b'N', value).next()?;
+        let seen = fields(value);
+        let (entity, key) = (ENTITY.into(), doc.key.clone());
+        let field = self.world.random.one_of(&FIELDS);
+        let (mut written, mut taken) = (Vec::new(), BTreeSet::new());
+        let mut writes = |field: &str| {
+            let mark = self.mark();
+            written.push((mark, seen.get(field).copied()));
+            (field.to_owned(), self.token(mark))
+        };
+        let operation = match act {
+            Act::Set => {
+                let mut fields = Map::from_iter([writes(field)]);
+                if value.len() > TOO_MUCH {
+                    fields.insert("pad".to_owned(), Value::Null);
+                }
+                let fields = Value::Object(fields).to_string();
+                let removed = Vec::new();
+                Operation::Update {
+                    entity,
+                    key,
+                    fields,
+                    removed,
+                }
+            }
+            Act::Replace => {
+                let mut whole = Map::from_iter([writes(field), writes("d")]);
+                let name = name(MARKS[self.user], record);
+                whole.insert("name".to_owned(), Value::from(name));
+                let kept = |name: &str| name == field || name == "d";
+                taken.extend(seen.iter().filter(|it| !kept(it.0)).map(|it| *it.1));
+                let value = Value::Object(whole).to_string();
+                Operation::Put { entity, key, value }
+            }
+            Act::Remove => {
+                taken.extend(seen.get(field));
+                let (fields, removed) = ("{}".to_owned(), vec![field.to_owned()]);
+                Operation::Update {
+                    entity,
+                    key,
+                    fields,
+                    removed,
+                }
+            }
+            Act::Delete => {
+                taken = tokens(value);
+                Operation::Delete { entity, key }
+            }
+        };
+        let deletes = act == Act::Delete;
+        Some(Planned {
+            operation,
+            record,
+            written,
+            taken,
+            deletes,
+        })
+    }
+
+    /// Takes back what was not pushed of a record.
+    async fn undoes(&self) {
+        let Ok(pending) = self.client.pending().await else {
+            return;
+        };
+        if pending.is_empty() {
+            return;
+        }
+        let doc = &pending[self.world.random.below(pending.len())];
+        let Some(record) = find(b'N', doc.value.as_str()).next() else {
+            return;
+        };
+        self.oracle.borrow_mut().undoes(record);
+        let undo = Operation::Undo {
+            entity: doc.entity.clone(),
+            key: doc.key.clone(),
+        };
+        let _ = self.client.write(vec![undo]).await;
+    }
+
+    /// Writes a record that the server will refuse: its key is another entity's.
+    async fn is_refused(&self, key: &str) {
+        let (record, mark) = (self.mark(), self.mark());
+        {
+            let mut oracle = self.oracle.borrow_mut();
+            oracle.begins(record, self.user);
+            oracle.writes(record, mark, None);
+        }
+        let value = json!({"name": name(MARKS[self.user], record), "a": self.token(mark)});
+        let put = Operation::Put {
+            entity: REFUSED.into(),
+            key: key.to_owned(),
+            value: value.to_string(),
+        };
+        let Ok(mut batch) = self.client.begin().await else {
+            return;
+        };
+        let there = batch.get_many(REFUSED, &[key.to_owned()]).await;
+        if !there.is_ok_and(|there| there == [None]) || batch.apply(vec![put]).await.is_err() {
+            return;
+        }
+        if batch.commit().await == Ok(Committed::Done) {
+            self.oracle.borrow_mut().saved(mark);
+        }
+    }
+}

@@ -1,0 +1,431 @@
+//! One schedule: steps that chance chooses, each followed by a look at everything; then rest, and
+//! the verdict.
+
+use std::{cell::RefCell, collections::BTreeSet, rc::Rc, sync::Arc};
+
+use tidemark_engine::client::ErrorCode;
+
+use super::{
+    Ended, Verdict,
+    database::Database,
+    device::Device,
+    gate::Gatekeeper,
+    manner::Manner,
+    network::{USERS, deliver_late, serve},
+    oracle::Oracle,
+    person::Person,
+    random::Random,
+    server::Server,
+    truth::Truth,
+    turns::Turns,
+    world::{Owner, World},
+};
+
+/// Steps of a schedule, before it comes to rest.
+pub(super) const STEPS: usize = 60;
+/// Turns that any work may take; more, and it is stuck.
+const TURNS_MAX: usize = 20_000;
+/// Work of one tab at once.
+const WORK_MAX: usize = 4;
+
+struct Schedule {
+    world: Rc<World>,
+    oracle: Rc<RefCell<Oracle>>,
+    devices: Vec<Device>,
+    truth: Truth,
+    /// The server's database was taken back to a backup.
+    went_back: bool,
+    is_resting: bool,
+}
+
+/// Runs the schedule of a seed, and gives the database back.
+pub(super) async fn run(seed: u64, mut database: Database, told: bool) -> (Ended, Database) {
+    database.empty().await;
+    let random = Random::new(seed);
+    let manner = Manner::draw(&random);
+    let turns = Arc::new(Turns::default());
+    let gate = Arc::new(Gatekeeper::new(Arc::clone(&turns)));
+    let server = Server::start(&database, gate, random.fork(), manner.settings());
+    let world = World::new(manner, random, turns, server, told);
+    let mut schedule = Schedule {
+        world: Rc::clone(&world),
+        oracle: Rc::default(),
+        devices: Vec::new(),
+        truth: Truth::new(database),
+        went_back: false,
+        is_resting: false,
+    };
+    let verdict = schedule.goes().await;
+    world.kill(Owner::Request);
+    for device in &mut schedule.devices {
+        while !device.tabs.is_empty() {
+            device.kill_tab(0);
+        }
+    }
+    let acknowledged = schedule.oracle.borrow().acknowledged();
+    world.note(&[b"acknowledged", &acknowledged.to_be_bytes()]);
+    let ended = Ended {
+        verdict,
+        trace: world.trace(),
+    };
+    let mut database = schedule.truth.database;
+    database.store = world.server.end();
+    (ended, database)
+}
+
+impl Schedule {
+    async fn goes(&mut self) -> Verdict {
+        for user in 0..self.world.manner.users {
+            for _ in 0..self.world.manner.devices {
+                self.devices.push(Device::new(&self.world, user).await);
+            }
+        }
+        for _ in 0..STEPS {
+            self.step().await?;
+            self.look().await?;
+        }
+        self.rests().await
+    }
+
+    async fn step(&mut self) -> Verdict {
+        let world = Rc::clone(&self.world);
+        let random = &world.random;
+        let place = random.below(self.devices.len());
+        let mut begun = None;
+        match random.below(200) {
+            0..84 => begun = self.begin(place, false),
+            84..140 => begun = self.begin(place, true),
+            140..147 => self.kill_tab(place).await,
+            147..155 => self.devices[place].plan_fault(),
+            155..160 => self.devices[place].crash().await,
+            160..163 => self.add_device(place).await,
+            163..170 => world.server.gate.plan_death(1 + random.below(12) as u64),
+            170..172 => self.reopen_server().await,
+            172..178 => world
+                .server
+                .jump(random.number(-2_400_000_000..3_600_000_000)),
+            178..183 => self.forget(),
+            183..188 => deliver_late(&world),
+            188..192 => self.restore_device(place).await,
+            192..195 => return self.restore_truth().await,
+            195..197 => self.drop_sync(place),
+            _ => begun = self.signs_in_wrongly(place),
+        }
+        let is_alone = begun.filter(|_| random.chance(world.manner.alone));
+        if let Some(work) = is_alone {
+            return self.finish(work).await;
+        }
+        for _ in 0..random.below(world.manner.pace) {
+            world.turn().await;
+        }
+        Ok(())
+    }
+
+    /// Gives turns until this work has ended.
+    async fn finish(&self, work: u64) -> Verdict {
+        for _ in 0..TURNS_MAX {
+            if !self.world.is_running(work) {
+                return Ok(());
+            }
+            self.world.turn().await;
+        }
+        Err("work never ends".to_owned())
+    }
+
+    async fn finish_all(&self) -> Verdict {
+        for _ in 0..TURNS_MAX {
+            if !self.world.is_busy() {
+                return Ok(());
+            }
+            self.world.turn().await;
+        }
+        Err("work never ends".to_owned())
+    }
+
+    fn person(&self, place: usize, tab: usize) -> Person {
+        let device = &self.devices[place];
+        Person {
+            world: Rc::clone(&self.world),
+            oracle: Rc::clone(&self.oracle),
+            user: device.user,
+            client: device.tabs[tab].client.clone(),
+        }
+    }
+
+    /// Somebody writes or syncs in a tab.
+    fn begin(&self, place: usize, syncs: bool) -> Option<u64> {
+        let tab = self.world.random.below(self.devices[place].tabs.len());
+        let number = self.devices[place].tabs[tab].number;
+        if self.world.count(number) >= WORK_MAX {
+            return None;
+        }
+        let person = self.person(place, tab);
+        let begun = if syncs {
+            self.world.spawn(Owner::Sync(number), async move {
+                person.syncs().await;
+            })
+        } else {
+            self.world.spawn(Owner::Tab(number), person.writes())
+        };
+        Some(begun)
+    }
+
+    async fn kill_tab(&mut self, place: usize) {
+        let device = &mut self.devices[place];
+        if device.tabs.len() < self.world.manner.tabs_max && self.world.random.chance(60) {
+            return device.open_tab().await;
+        }
+        device.kill_tab(self.world.random.below(device.tabs.len()));
+        if device.tabs.is_empty() {
+            device.open_tab().await;
+        }
+    }
+
+    /// A sync is given up where it is.
+    fn drop_sync(&self, place: usize) {
+        let tabs = &self.devices[place].tabs;
+        let tab = &tabs[self.world.random.below(tabs.len())];
+        self.world.kill(Owner::Sync(tab.number));
+    }
+
+    async fn add_device(&mut self, place: usize) {
+        if self.devices.len() >= self.world.manner.devices_max * self.world.manner.users {
+            return;
+        }
+        let device = if self.world.random.chance(50) {
+            self.oracle.borrow_mut().all_may_return = true;
+            self.devices[place].copy().await
+        } else {
+            Device::new(&self.world, self.devices[place].user).await
+        };
+        self.devices.push(device);
+    }
+
+    async fn reopen_server(&mut self) {
+        self.world.kill_server();
+        // A process that opens the database anew finds the same there, at ten times the cost.
+        if self.world.random.chance(10) {
+            self.world.server.reopen().await;
+        }
+    }
+
+    /// The server drops what nothing needs any more.
+    fn forget(&self) {
+        let service = self.world.server.service();
+        let compacted = async move { service.compact().await };
+        let world = Rc::clone(&self.world);
+        serve(&self.world, compacted, move |outcome| {
+            world.note(&[b"compacted"]);
+            if let Err(error) = outcome {
+                world.breaks(error.to_string());
+            }
+        });
+    }
+
+    async fn restore_device(&mut self, place: usize) {
+        if !self.world.manner.restores {
+            return;
+        }
+        if self.world.random.chance(60) {
+            return self.devices[place].back_up();
+        }
+        if self.devices[place].restore().await {
+            self.world.note(&[b"a device is restored"]);
+            // What only the device held that is no more is gone, as meant.
+            let user = self.devices[place].user;
+            let looked = self.devices[place].look(&self.truth.datastores[user]).await;
+            if let Err(broken) = looked {
+                self.world.breaks(broken);
+            }
+            self.excuse();
+        }
+    }
+
+    async fn restore_truth(&mut self) -> Verdict {
+        if !self.world.manner.restores_truth {
+            return Ok(());
+        }
+        let server = &self.world.server;
+        if self.world.random.chance(60) {
+            let file = server.next_backup();
+            self.truth.back_up(&file).await;
+            return Ok(());
+        }
+        self.world.kill_server();
+        self.truth.database.disconnect().await;
+        let server = &self.world.server;
+        if server.restore().await {
+            self.world.note(&[b"the truth is restored"]);
+            self.went_back = true;
+            for device in &self.devices {
+                device.is_stranded.set(true);
+            }
+            self.truth.went_back(server.gate.commits()).await?;
+            self.excuse();
+        }
+        Ok(())
+    }
+
+    fn excuse(&mut self) {
+        let present = self.present();
+        self.oracle.borrow_mut().excuses(present);
+    }
+
+    /// Somebody else is signed in for one sync of a device that belongs to a datastore.
+    fn signs_in_wrongly(&self, place: usize) -> Option<u64> {
+        let device = &self.devices[place];
+        if self.world.manner.users == 1 || device.info().datastore.is_none() {
+            return None;
+        }
+        let person = self.person(place, 0);
+        let (signed_in, user) = (Rc::clone(&device.signed_in), device.user);
+        let number = device.tabs[0].number;
+        signed_in.set(1 - user);
+        let world = Rc::clone(&self.world);
+        Some(self.world.spawn(Owner::Sync(number), async move {
+            let back = SignsBack { signed_in, user };
+            if person.syncs().await.is_none() {
+                world.breaks("somebody else's sync went through".to_owned());
+            }
+            drop(back);
+        }))
+    }
+
+    /// All tokens that are anywhere.
+    fn present(&self) -> BTreeSet<u32> {
+        let devices = self.devices.iter().map(|device| &device.held);
+        let truths = self.truth.datastores.iter().map(|it| &it.held);
+        devices
+            .chain(truths)
+            .flat_map(super::marks::Held::marks)
+            .collect()
+    }
+
+    /// Looks at everything, and checks what must hold at any time.
+    async fn look(&mut self) -> Verdict {
+        if let Some(broken) = self.world.broken.take() {
+            return Err(broken);
+        }
+        let server = &self.world.server;
+        let airbag = (!self.is_resting).then(|| server.airbag());
+        self.truth.look(server.gate.commits(), airbag).await?;
+        for device in &mut self.devices {
+            device.look(&self.truth.datastores[device.user]).await?;
+        }
+        let lost = self.oracle.borrow().lost(self.present());
+        if lost.is_empty() {
+            return Ok(());
+        }
+        Err(format!(
+            "lost (token, its record): {lost:?}, in step with turn {}",
+            self.world.turns.now()
+        ))
+    }
+
+    /// Changes stop, the network holds, and every device syncs twice.
+    async fn rests(&mut self) -> Verdict {
+        self.is_resting = true;
+        self.world.loss.set(0);
+        self.world.trouble.set(0);
+        self.world.late.borrow_mut().clear();
+        self.world.server.gate.plan_death(0);
+        for device in &mut self.devices {
+            // A fault that was planned and never hit is over now.
+            device.crash().await;
+            device.signed_in.set(device.user);
+        }
+        self.finish_all().await?;
+        for round in 0..2 {
+            for place in 0..self.devices.len() {
+                self.syncs_at_rest(place, round).await?;
+            }
+        }
+        self.look().await?;
+        self.agree()
+    }
+
+    async fn syncs_at_rest(&mut self, place: usize, round: u32) -> Verdict {
+        let person = self.person(place, 0);
+        let outcome = Rc::new(RefCell::new(None));
+        let told = Rc::clone(&outcome);
+        let work = self.world.spawn(Owner::Request, async move {
+            let code = person.syncs_for_good().await;
+            told.replace(Some(code));
+        });
+        self.finish(work).await?;
+        let device = &self.devices[place];
+        match outcome.take() {
+            Some(Ok(in_sync)) => {
+                device.is_stranded.set(false);
+                if !in_sync && round > 0 {
+                    return Err("the second sync at rest found a difference".to_owned());
+                }
+                Ok(())
+            }
+            // The truth that it knew is no more, or does not remember so far back: the device
+            // keeps all it has. Of a truth from before its datastore it is nobody's device.
+            Some(Err(ErrorCode::NotSupported)) if self.went_back || self.world.manner.forgets => {
+                device.is_stranded.set(true);
+                Ok(())
+            }
+            Some(Err(ErrorCode::WrongUser)) if self.went_back => {
+                device.is_stranded.set(true);
+                Ok(())
+            }
+            other => Err(format!("a sync at rest ended with {other:?}")),
+        }
+    }
+
+    /// All hold what the truth holds, and nothing is pending but what waits for a person.
+    fn agree(&self) -> Verdict {
+        for device in &self.devices {
+            let truth = &self.truth.datastores[device.user];
+            if device.is_stranded.get() {
+                continue;
+            }
+            let held: Vec<_> = device.records().collect();
+            let is: Vec<_> = truth.records().collect();
+            let mut held = held;
+            held.sort_unstable();
+            if held != is {
+                return Err(format!("a device holds {held:?} and the truth {is:?}"));
+            }
+            let waiting: Vec<_> = device.waiting().collect();
+            if !waiting.is_empty() {
+                return Err(format!("still pending: {waiting:?}"));
+            }
+            if device.info().fingerprint != truth.fingerprint_at(Some(truth.head())) {
+                return Err("a device at rest has another fingerprint".to_owned());
+            }
+            if device.refused() > 0 && !self.world.manner.refusals {
+                return Err("a record was refused for no reason".to_owned());
+            }
+        }
+        let oracle = self.oracle.borrow();
+        for (user, datastore) in self.truth.datastores.iter().enumerate() {
+            let names = datastore.names();
+            if let Some(foreign) = names.iter().find(|it| oracle.owner(**it) != Some(user)) {
+                return Err(format!("{} has the record {foreign}", USERS[user]));
+            }
+            let returned = oracle.returned(&names, &datastore.in_conflict);
+            // A deletion may wait on a device that this truth does not take back.
+            let all_came = self.devices.iter().all(|it| !it.is_stranded.get());
+            if all_came && !returned.is_empty() {
+                return Err(format!("back from their deletion: {returned:?}"));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Signs the owner in again, also where the sync was dropped.
+struct SignsBack {
+    signed_in: Rc<std::cell::Cell<usize>>,
+    user: usize,
+}
+
+impl Drop for SignsBack {
+    fn drop(&mut self) {
+        self.signed_in.set(self.user);
+    }
+}

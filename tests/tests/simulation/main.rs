@@ -1,0 +1,46 @@
+//! Random schedules of the whole system: see `tidemark_tests::simulation`.
+//!
+//! A failing schedule prints its seed; `TIDEMARK_SEED=n` runs that one alone and tells all of it.
+
+use std::{thread, time::Instant};
+
+use tidemark_tests::simulation::Course;
+
+/// So many schedules are run. `script/test` runs more, in a faster build.
+const SCHEDULES: u64 = 40;
+
+fn seed() -> Option<u64> {
+    std::env::var("TIDEMARK_SEED").ok()?.parse().ok()
+}
+
+fn schedules() -> u64 {
+    let told = std::env::var("TIDEMARK_SCHEDULES").ok();
+    told.and_then(|told| told.parse().ok()).unwrap_or(SCHEDULES)
+}
+
+/// D-4, T-36 and the eight promises of the design, all at once.
+#[test]
+fn nothing_is_lost_nothing_is_doubled_everyone_agrees() {
+    if let Some(seed) = seed() {
+        let ended = Course::new().run(seed, true);
+        assert_eq!(ended.verdict, Ok(()));
+        return;
+    }
+    let threads = thread::available_parallelism().map_or(1, usize::from);
+    let began = Instant::now();
+    let (held, failures) = Course::on_threads(threads, 1, |number| number < schedules());
+    let seconds = began.elapsed().as_secs_f64();
+    assert!(
+        failures.is_empty(),
+        "run them again with TIDEMARK_SEED=n: {failures:#?}"
+    );
+    println!("{held} schedules in {seconds:.1} s on {threads} threads");
+}
+
+#[test]
+fn the_same_seed_gives_the_same_trace() {
+    let (mut one, mut other) = (Course::new(), Course::new());
+    for seed in 1..=(schedules() / 5).min(100) {
+        assert_eq!(one.run(seed, false), other.run(seed, false), "seed {seed}");
+    }
+}
