@@ -114,7 +114,7 @@ pub use switch::{MARK, is_planted, plant};
 
 /// Nothing is planted.
 #[cfg(not(feature = "planted-faults"))]
-#[inline(always)]
+#[inline]
 pub const fn is_planted(_: Fault) -> bool {
     false
 }

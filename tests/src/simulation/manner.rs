@@ -14,6 +14,10 @@ const SESSION_EXPIRY: Duration = Duration::from_mins(10);
 
 /// How a schedule goes about it. Shares are of a hundred.
 #[derive(Clone, Copy, Debug)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a trait by itself, in any combination"
+)]
 pub(super) struct Manner {
     /// Users, each with a datastore and devices of their own.
     pub(super) users: usize,

@@ -129,7 +129,9 @@ impl Person {
         };
         if self.client.write(vec![create]).await.is_ok() {
             let mut oracle = self.oracle.borrow_mut();
-            written.into_iter().for_each(|mark| oracle.saved(mark));
+            for mark in written {
+                oracle.saved(mark);
+            }
         }
     }
 
@@ -155,7 +157,9 @@ impl Person {
             match batch.commit().await {
                 Ok(Committed::Done) => {
                     let mut oracle = self.oracle.borrow_mut();
-                    planned.written.iter().for_each(|it| oracle.saved(it.0));
+                    for (mark, _) in &planned.written {
+                        oracle.saved(*mark);
+                    }
                     if let Some(deletion) = deletion {
                         oracle.deleted(deletion);
                     }
