@@ -5,7 +5,7 @@ use std::{cell::RefCell, collections::BTreeSet, rc::Rc};
 
 use serde_json::{Map, Value, json};
 use tidemark_engine::{
-    client::{Cancel, Client, Doc, ErrorCode, Operation, SyncOptions},
+    client::{Cancel, Choice, Client, Doc, ErrorCode, Operation, SyncOptions},
     store::Committed,
 };
 
@@ -66,6 +66,7 @@ impl Person {
             72..77 => self.acts(&key, Act::Remove).await,
             77..92 => self.acts(&key, Act::Delete).await,
             92..96 => self.undoes().await,
+            96..98 => self.settles().await,
             _ if self.world.manner.refusals && !is_pending => self.is_refused(&key).await,
             _ => self.creates().await,
         }
@@ -263,6 +264,30 @@ impl Person {
             key: doc.key.clone(),
         };
         let _ = self.client.write(vec![undo]).await;
+    }
+
+    /// Settles a conflict, whatever was written since: nobody asks for that record any more.
+    async fn settles(&self) {
+        let Ok(conflicts) = self.client.conflicts().await else {
+            return;
+        };
+        if conflicts.is_empty() {
+            return;
+        }
+        let conflict = &conflicts[self.world.random.below(conflicts.len())];
+        for record in find(b'N', conflict) {
+            self.oracle.borrow_mut().undoes(record);
+        }
+        let Ok(Value::Object(members)) = serde_json::from_str(conflict) else {
+            return;
+        };
+        let id = members["id"].as_str().unwrap_or_default();
+        let choice = if self.world.random.chance(50) {
+            Choice::Truth
+        } else {
+            Choice::Device
+        };
+        let _ = self.client.resolve(id, &choice).await;
     }
 
     /// Writes a record that the server will refuse: its key is another entity's.

@@ -15,7 +15,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use tidemark_engine::{client::Reply, truth::Airbag};
 use tidemark_protocol::Problem;
 use tidemark_server::{
-    session::{Caller, Clock, Service, Settings},
+    session::{Caller, Clock, ConflictsQuery, Service, Settings},
     store::Store,
 };
 
@@ -176,8 +176,33 @@ pub(super) async fn handle(service: Service, user: &'static str, path: &str, bod
         "/v1/sync/pull" => answer(read(body), |it| service.pull(&caller, it)).await,
         "/v1/sync/finish" => answer(read(body), |it| service.finish(&caller, it)).await,
         "/v1/sync/cancel" => answer(read(body), |it| service.cancel(&caller, it)).await,
-        _ => panic!("a client has no business at {path}"),
+        _ => handle_conflicts(service, &caller, path, body).await,
     }
+}
+
+/// `GET /v1/conflicts?datastore=…&cursor=…` and `POST /v1/conflicts/{id}?datastore=…`.
+async fn handle_conflicts(service: Service, caller: &Caller, path: &str, body: &str) -> Reply {
+    let Some((place, query)) = path.split_once('?') else {
+        panic!("a client has no business at {path}");
+    };
+    let asked = |name: &str| {
+        let members = query.split('&').filter_map(|member| member.split_once('='));
+        let mut found = members.filter(|(member, _)| *member == name);
+        found.next().map(|(_, value)| value.to_owned())
+    };
+    let datastore = asked("datastore");
+    if let Some(id) = place.strip_prefix("/v1/conflicts/") {
+        let datastore = datastore.as_deref();
+        let settle = |it| service.settle(caller, datastore, id, it);
+        return answer(read(body), settle).await;
+    }
+    assert_eq!((place, body), ("/v1/conflicts", ""));
+    let query = ConflictsQuery {
+        datastore,
+        cursor: asked("cursor"),
+        ..ConflictsQuery::default()
+    };
+    answer(query, |it| service.conflicts(caller, it)).await
 }
 
 fn read<T: DeserializeOwned>(body: &str) -> T {
