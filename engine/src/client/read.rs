@@ -8,11 +8,11 @@ use alloc::{
 };
 use core::cell::Cell;
 
-use super::{Error, ErrorCode};
 use super::codec::Unreadable;
 use super::database::{Rows, Source, Stop, View};
 use super::doc::Doc;
 use super::record::{Confirmed, Edit, entity_prefix, row_key, split_row_key};
+use super::{Error, ErrorCode};
 use crate::query::{
     Candidate, Execution, IndexName, Plan, Position, Query, QueryError, Side, World, order,
 };
