@@ -291,10 +291,19 @@ async fn rule_d44_undo_leaves_a_record_as_the_server_confirmed_it() {
     let before = client.get("todo", &key).await.unwrap();
 
     client.does(update("todo", &key, r#"{"a":2}"#)).await;
-    assert_eq!(client.does(undo("todo", &key)).await, core::slice::from_ref(&before));
+    assert_eq!(
+        client.does(undo("todo", &key)).await,
+        core::slice::from_ref(&before)
+    );
     client.does(delete("todo", &key)).await;
-    assert_eq!(client.does(undo("todo", &key)).await, core::slice::from_ref(&before));
-    assert_eq!(client.does(undo("todo", &key)).await, core::slice::from_ref(&before));
+    assert_eq!(
+        client.does(undo("todo", &key)).await,
+        core::slice::from_ref(&before)
+    );
+    assert_eq!(
+        client.does(undo("todo", &key)).await,
+        core::slice::from_ref(&before)
+    );
     let made = client.does(create("todo", "[1]")).await;
     assert_eq!(client.does(undo("todo", &made[0].key)).await, []);
     assert_eq!(client.pending().await.unwrap(), []);
