@@ -2,7 +2,7 @@
 //! outside.
 
 use std::{
-    cell::Cell,
+    cell::{Cell, RefCell},
     collections::{BTreeMap, BTreeSet},
     rc::Rc,
 };
@@ -61,6 +61,9 @@ pub(super) struct Tab {
     pub(super) client: Client<Surroundings>,
 }
 
+/// Local ids, and the records that were made under them.
+pub(super) type Made = Rc<RefCell<Vec<(String, Mark)>>>;
+
 /// One installation.
 pub(super) struct Device {
     world: Rc<World>,
@@ -78,6 +81,8 @@ pub(super) struct Device {
     visible: Vec<Doc>,
     pending: Vec<Doc>,
     info: Info,
+    /// What was made in its tabs, under the names that it had then.
+    pub(super) made: Made,
     /// The server told it that this truth is another than the one that it knew.
     pub(super) is_stranded: Cell<bool>,
 }
@@ -103,6 +108,7 @@ impl Device {
             held: Held::default(),
             visible: Vec::new(),
             pending: Vec::new(),
+            made: Made::default(),
             is_stranded: Cell::default(),
         };
         device.open_tab().await;
@@ -154,6 +160,7 @@ impl Device {
             return false;
         };
         self.info.last_sync = None;
+        self.made.borrow_mut().clear();
         self.restart(backup.snapshot()).await;
         true
     }

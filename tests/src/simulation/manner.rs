@@ -54,7 +54,7 @@ impl Manner {
     pub(super) fn draw(random: &Random) -> Self {
         let restores = random.chance(30);
         Self {
-            users: if random.chance(20) { 2 } else { 1 },
+            users: if random.chance(30) { 2 } else { 1 },
             devices: random.one_of(&[2, 2, 2, 3]),
             devices_max: random.one_of(&[3, 4, 5]),
             tabs_max: random.one_of(&[1, 1, 2, 3]),
@@ -86,9 +86,9 @@ impl Manner {
         // Small bounds, so that a few records already take several batches and pages, and some
         // are too large.
         let limits = Limits {
-            push_records: 3,
+            push_records: if self.bulky { 8 } else { 3 },
             pull_records: 4,
-            body_bytes: 7 * 1024,
+            body_bytes: if self.bulky { 64 * 1024 } else { 7 * 1024 },
         };
         let airbag = Airbag {
             deletes: if self.small_airbag { 3 } else { 20 },

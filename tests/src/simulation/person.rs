@@ -10,7 +10,7 @@ use tidemark_engine::{
 };
 
 use super::{
-    device::{ENTITY, REFUSED, Surroundings},
+    device::{ENTITY, Made, REFUSED, Surroundings},
     marks::{Mark, fields, find, name, token, tokens},
     network::MARKS,
     oracle::Oracle,
@@ -18,7 +18,7 @@ use super::{
 };
 
 const FIELDS: [&str; 3] = ["a", "b", "c"];
-/// No server of a schedule takes a record with so much in it.
+/// No server takes a record with so much in it, where records are not bulky.
 const TOO_MUCH: usize = 6 * 1024;
 
 /// Somebody at a tab.
@@ -28,6 +28,7 @@ pub(super) struct Person {
     pub(super) oracle: Rc<RefCell<Oracle>>,
     pub(super) user: usize,
     pub(super) client: Client<Surroundings>,
+    pub(super) made: Made,
 }
 
 /// What to do to a record.
@@ -60,6 +61,12 @@ impl Person {
         }
         let doc = &docs[random.below(docs.len())];
         let (key, is_pending) = (doc.key.clone(), doc.is_pending);
+        if self.world.manner.small_airbag && random.chance(5) {
+            return self.clears(&docs).await;
+        }
+        if random.chance(10) {
+            return self.looks_up(&docs).await;
+        }
         match random.below(100) {
             0..62 => self.acts(&key, Act::Set).await,
             62..72 => self.acts(&key, Act::Replace).await,
@@ -107,16 +114,19 @@ impl Person {
     }
 
     async fn creates(&self) {
-        let count = self.world.random.one_of(&[1, 1, 1, 2, 5]);
+        let count = match self.world.manner.bulky {
+            true => self.world.random.one_of(&[3, 5, 8]),
+            false => self.world.random.one_of(&[1, 1, 1, 2, 5]),
+        };
         let (mut values, mut written) = (Vec::new(), Vec::new());
         for _ in 0..count {
             let (record, mark) = (self.mark(), self.mark());
             let mut value = json!({"name": name(MARKS[self.user], record), "a": self.token(mark)});
-            if self.world.manner.refusals && self.world.random.chance(10) {
-                value["pad"] = Value::from("x".repeat(TOO_MUCH));
-            } else if self.world.manner.bulky {
-                let much = 100 + self.world.random.below(2400);
+            if self.world.manner.bulky {
+                let much = 1_500 + self.world.random.below(1_000);
                 value["pad"] = Value::from("x".repeat(much));
+            } else if self.world.manner.refusals && self.world.random.chance(10) {
+                value["pad"] = Value::from("x".repeat(TOO_MUCH));
             }
             values.push(value);
             written.push(mark);
@@ -128,11 +138,54 @@ impl Person {
             entity: ENTITY.into(),
             values: Value::from(values).to_string(),
         };
-        if self.client.write(vec![create]).await.is_ok() {
+        if let Ok(docs) = self.client.write(vec![create]).await {
             let mut oracle = self.oracle.borrow_mut();
             for mark in written {
                 oracle.saved(mark);
             }
+            for doc in docs.into_iter().flatten() {
+                let name = find(b'N', doc.value.as_str()).next();
+                let made = name.map(|name| (doc.key.clone(), name));
+                self.made.borrow_mut().extend(made);
+            }
+        }
+    }
+
+    /// Deletes much of what there is.
+    async fn clears(&self, docs: &[Doc]) {
+        for doc in docs.iter().take(6) {
+            self.acts(&doc.key, Act::Delete).await;
+        }
+    }
+
+    /// Looks for a record under the name that it had when it was made here.
+    async fn looks_up(&self, docs: &[Doc]) {
+        let made = {
+            let made = self.made.borrow();
+            if made.is_empty() {
+                return;
+            }
+            made[self.world.random.below(made.len())].clone()
+        };
+        let (local_id, name) = made;
+        let is_it = |doc: &&Doc| find(b'N', doc.value.as_str()).next() == Some(name);
+        let Some(before) = docs.iter().find(is_it) else {
+            return;
+        };
+        let Ok(found) = self.client.get_many(ENTITY, &[local_id]).await else {
+            return;
+        };
+        let Ok(after) = self.client.find(ENTITY, "").await else {
+            return;
+        };
+        // It may have gone and come in between, but not under the same key.
+        let stayed = after
+            .iter()
+            .find(is_it)
+            .is_some_and(|it| it.key == before.key);
+        if stayed && found == [None] {
+            let what = format!("a record is not found under its `local_id`: {name}");
+            self.world.breaks(what);
         }
     }
 

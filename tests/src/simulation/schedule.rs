@@ -92,6 +92,9 @@ impl Schedule {
         let random = &world.random;
         let place = random.below(self.devices.len());
         let mut begun = None;
+        if world.manner.users > 1 && random.chance(6) {
+            begun = self.signs_in_wrongly(place);
+        }
         match random.below(200) {
             0..84 => begun = self.begin(place, false),
             84..140 => begun = self.begin(place, true),
@@ -108,8 +111,7 @@ impl Schedule {
             183..188 => deliver_late(&world),
             188..192 => self.restore_device(place).await,
             192..195 => return self.restore_truth().await,
-            195..197 => self.drop_sync(place),
-            _ => begun = self.signs_in_wrongly(place),
+            _ => self.drop_sync(place),
         }
         let is_alone = begun.filter(|_| random.chance(world.manner.alone));
         if let Some(work) = is_alone {
@@ -149,6 +151,7 @@ impl Schedule {
             oracle: Rc::clone(&self.oracle),
             user: device.user,
             client: device.tabs[tab].client.clone(),
+            made: Rc::clone(&device.made),
         }
     }
 
@@ -274,7 +277,8 @@ impl Schedule {
     /// Somebody else is signed in for one sync of a device that belongs to a datastore.
     fn signs_in_wrongly(&self, place: usize) -> Option<u64> {
         let device = &self.devices[place];
-        if self.world.manner.users == 1 || device.info().datastore.is_none() {
+        let is_free = device.signed_in.get() == device.user && device.info().datastore.is_some();
+        if self.world.manner.users == 1 || !is_free {
             return None;
         }
         let person = self.person(place, 0);
@@ -284,6 +288,10 @@ impl Schedule {
         let world = Rc::clone(&self.world);
         Some(self.world.spawn(Owner::Sync(number), async move {
             let back = SignsBack { signed_in, user };
+            // Meanwhile other work of the device goes on under the wrong name.
+            for _ in 0..world.random.below(40) {
+                world.turns.pause().await;
+            }
             if person.syncs().await.is_none() {
                 world.breaks("somebody else's sync went through".to_owned());
             }
@@ -355,11 +363,17 @@ impl Schedule {
         self.finish(work).await?;
         let device = &self.devices[place];
         match outcome.take() {
-            Some(Ok(in_sync)) => {
+            // A truth that was taken back, with a clock behind it, gives out checkins that it gave
+            // before: the device is told that both differ, and keeps all it has.
+            Some(Ok(false)) if self.went_back => {
+                device.is_stranded.set(true);
+                Ok(())
+            }
+            Some(Ok(false)) if round > 0 => {
+                Err("the second sync at rest found a difference".to_owned())
+            }
+            Some(Ok(_)) => {
                 device.is_stranded.set(false);
-                if !in_sync && round > 0 {
-                    return Err("the second sync at rest found a difference".to_owned());
-                }
                 Ok(())
             }
             // The truth that it knew is no more, or does not remember so far back: the device
