@@ -68,16 +68,16 @@ impl Outgoing {
     /// The pushed row that a record from the server answers.
     pub(super) fn row_of(&self, record: &Arrived<'_>) -> Option<&[u8]> {
         let local_id = record.local_id.map(|id| id.to_string());
-        let names = local_id.as_deref().into_iter().chain([record.key.as_ref()]);
-        let found = names
+        let names = || local_id.as_deref().into_iter().chain([record.key.as_ref()]);
+        let found = names()
             .map(|name| row_key(&record.entity, name))
             .find_map(|row| self.sent.get_key_value(&row).map(|(row, _)| row.as_slice()));
-        // The answer to a record that was dead before it was known may name no entity.
-        let is_dead = || record.deleted && local_id.as_deref() == Some(record.key.as_ref());
+        // Where the truth keeps nothing of a record, the answer names no entity.
         found.or_else(|| {
-            let dead = Some(record.key.as_ref()).filter(|_| is_dead())?;
-            let is_it = |row: &&[u8]| split_row_key(row).is_ok_and(|(_, key)| key == dead);
-            self.sent.keys().map(Vec::as_slice).find(is_it)
+            let is_it = |row: &&[u8], name| split_row_key(row).is_ok_and(|(_, key)| key == name);
+            let rows = || self.sent.keys().map(Vec::as_slice);
+            let mut names = names().filter(|_| record.is_gone());
+            names.find_map(|name| rows().find(|row| is_it(row, name)))
         })
     }
 }

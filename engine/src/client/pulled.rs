@@ -10,6 +10,7 @@ use alloc::{
     vec::Vec,
 };
 
+use tidemark_protocol::Checkin;
 use uuid::Uuid;
 
 use super::Error;
@@ -32,6 +33,8 @@ pub(super) struct PulledPage {
     pub(super) answers: Vec<(Vec<u8>, Answer)>,
     /// All that it holds.
     pub(super) records: u64,
+    /// The newest checkin of them.
+    pub(super) newest: Option<Checkin>,
     /// Records that did not come as the answer to a push of this session.
     pub(super) pulled: u64,
     /// Of those, the deleted ones.
@@ -59,15 +62,19 @@ pub(super) fn read_page(
 impl PulledPage {
     fn read(&mut self, record: &Arrived<'_>, outgoing: &Outgoing) -> Result<(), Error> {
         let key = record.key.as_ref();
-        let row = row_key(&record.entity, key);
         let pushed = outgoing.row_of(record).map(<[u8]>::to_vec);
+        let row = match &pushed {
+            Some(pushed) if record.is_gone() => row_key(split_row_key(pushed)?.0, key),
+            _ => row_key(&record.entity, key),
+        };
+        self.newest = self.newest.max(Some(record.checkin));
         if let Some(pushed) = &pushed {
             let (key, checkin) = (key.to_string(), record.checkin);
             let answer = Answer {
                 key,
                 checkin,
                 deleted: record.deleted,
-                is_gone: record.deleted && record.created.is_none(),
+                is_gone: record.is_gone(),
             };
             self.answers.push((pushed.clone(), answer));
         } else {

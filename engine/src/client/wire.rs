@@ -96,6 +96,11 @@ pub(super) struct Arrived<'a> {
 }
 
 impl<'a> Arrived<'a> {
+    /// Whether the truth keeps nothing of it, not even the tombstone.
+    pub(super) fn is_gone(&self) -> bool {
+        self.deleted && self.created.is_none()
+    }
+
     /// Reads a record of a page: one look at each member.
     pub(super) fn read(record: CanonicalRef<'a>) -> Result<Self, Error> {
         let (mut key, mut at) = (None, None);

@@ -114,10 +114,12 @@ impl Person {
     }
 
     async fn creates(&self) {
-        let count = match self.world.manner.bulky {
-            true => self.world.random.one_of(&[3, 5, 8]),
-            false => self.world.random.one_of(&[1, 1, 1, 2, 5]),
+        let counts: &[u32] = if self.world.manner.bulky {
+            &[3, 5, 8]
+        } else {
+            &[1, 1, 1, 2, 5]
         };
+        let count = self.world.random.one_of(counts);
         let (mut values, mut written) = (Vec::new(), Vec::new());
         for _ in 0..count {
             let (record, mark) = (self.mark(), self.mark());

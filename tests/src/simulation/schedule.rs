@@ -362,27 +362,23 @@ impl Schedule {
         });
         self.finish(work).await?;
         let device = &self.devices[place];
+        let forgets = self.world.manner.forgets;
         match outcome.take() {
-            // A truth that was taken back, with a clock behind it, gives out checkins that it gave
-            // before: the device is told that both differ, and keeps all it has.
-            Some(Ok(false)) if self.went_back => {
-                device.is_stranded.set(true);
-                Ok(())
-            }
-            Some(Ok(false)) if round > 0 => {
-                Err("the second sync at rest found a difference".to_owned())
-            }
-            Some(Ok(_)) => {
+            Some(Ok(true)) => {
                 device.is_stranded.set(false);
                 Ok(())
             }
-            // The truth that it knew is no more, or does not remember so far back: the device
-            // keeps all it has. Of a truth from before its datastore it is nobody's device.
-            Some(Err(ErrorCode::NotSupported)) if self.went_back || self.world.manner.forgets => {
+            // A truth that was taken back, with a clock behind it, gives out checkins that it
+            // gave before: the device is told that both differ, and keeps all it has. And of a
+            // truth from before its datastore it is nobody's device.
+            Some(Ok(false) | Err(ErrorCode::WrongUser)) if self.went_back => {
                 device.is_stranded.set(true);
                 Ok(())
             }
-            Some(Err(ErrorCode::WrongUser)) if self.went_back => {
+            Some(Ok(false)) if round == 0 => Ok(()),
+            // The truth that it knew is no more, or does not remember so far back: the device
+            // keeps all it has.
+            Some(Err(ErrorCode::NotSupported)) if self.went_back || forgets => {
                 device.is_stranded.set(true);
                 Ok(())
             }

@@ -87,6 +87,8 @@ impl<E: Environment> Session<'_, E> {
                 sent.answer = Some(answer.clone());
             }
         }
+        // A push that the network repeats moves the session's end once more.
+        self.max_checkin = self.max_checkin.max(page.newest);
         self.report.pulled += page.pulled;
         self.report.deleted += page.deleted;
     }

@@ -341,3 +341,48 @@ async fn rule_d44_undo_leaves_a_record_as_the_server_confirmed_it() {
         .collect();
     assert_eq!(states, [(made, State::Deleted)]);
 }
+
+#[pollster::test]
+async fn what_the_truth_keeps_nothing_of_is_answered_whatever_its_entity() {
+    let tab = Tab::new();
+    let (client, key) = synced(&tab).await;
+    client.does(update("todo", &key, r#"{"a":2}"#)).await;
+    tab.plays(move |path, _| match path {
+        "/v1/sync/open" => {
+            let mut answer = opened(2);
+            answer["last_sync"] = json!(checkin(2));
+            answer["push"] = mingled(1, 4);
+            // No entity: the server does not know it any more.
+            answer["pull"] = page(&[json!({
+                "key": "k1", "entity": "record", "is_pending": false, "deleted": true,
+                "checkin": checkin(4),
+            })]);
+            reply(200, &answer)
+        }
+        _ => reply(200, &finished()),
+    });
+    client.syncs().await.unwrap();
+    let pending = client.pending().await.unwrap();
+    assert_eq!(pending.len(), 1);
+    assert_eq!(pending[0].state, State::Rejected);
+    assert_eq!(client.info().confirmed, 0);
+}
+
+#[pollster::test]
+async fn a_sync_ends_where_the_newest_of_what_came_lies() {
+    let tab = Tab::new();
+    let (client, _) = synced(&tab).await;
+    tab.plays(|path, _| match path {
+        "/v1/sync/open" => {
+            let mut answer = opened(4);
+            answer["last_sync"] = json!(checkin(2));
+            // The push was repeated on its way, and the second moved the session's end.
+            answer["pull"] = page(&[record("k2", &json!({"a": 1}), 5)]);
+            reply(200, &answer)
+        }
+        _ => reply(200, &finished()),
+    });
+    client.syncs().await.unwrap();
+    assert_eq!(client.info().last_sync, Some(checkin(5)));
+    assert_eq!(tab.bodies()[1].1["last_update"], json!(checkin(5)));
+}
