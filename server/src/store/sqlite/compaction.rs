@@ -48,7 +48,7 @@ pub(super) const OLD_VALUES: &str = "\
     where old.datastore = ?1 and (old.value is null) = 0 \
     and old.superseded >= ?2 and old.superseded <= ?4 \
     and (old.superseded > ?2 or old.rowid > ?3) \
-    order by old.superseded, old.rowid limit ?6";
+    order by old.superseded, old.rowid limit cast(?6 as integer)";
 
 /// Empties the rows ?1.
 pub(super) const DROP_VALUES: &str = "\
@@ -75,7 +75,7 @@ pub(super) const DROP_VERSIONS: &str = concat!(
     old_versions!("0"),
     " union all ",
     old_versions!("1"),
-    " order by superseded limit ?3))"
+    " order by superseded limit cast(?3 as integer)))"
 );
 
 /// The commit that ends a batch of ?4 from ?2 on; none: what is left before ?3 is less.
@@ -103,13 +103,13 @@ pub(super) const TOMBSTONES: &str = "\
       join device on device.datastore = ?1 and device.device_uuid = state.device \
       and device.seen > ?3 where state.datastore = ?1 and state.key = dead.key \
       and state.owed = 1) \
-    order by dead.checkin limit ?4";
+    order by dead.checkin limit cast(?4 as integer)";
 
 /// Drops at most ?3 superseded versions of the keys ?2, of each the oldest first.
 pub(super) const DROP_HISTORY: &str = "\
     delete from version where rowid in (select old.rowid from json_each(?2) as dead \
     cross join version old on old.datastore = ?1 and old.key = dead.value ->> 0 \
-    and old.superseded is not null limit ?3)";
+    and old.superseded is not null limit cast(?3 as integer))";
 
 /// Drops the tombstones ?2 themselves.
 pub(super) const DROP_TOMBSTONES: &str = "\

@@ -40,13 +40,21 @@ macro_rules! settled_from {
 
 /// The unsettled ones, and how many.
 pub(super) const OPEN: [&str; 2] = [
-    concat!("select *", open_from!(), "order by checkin, id limit ?4"),
+    concat!(
+        "select *",
+        open_from!(),
+        "order by checkin, id limit cast(?4 as integer)"
+    ),
     concat!("select count(*) as count", open_from!()),
 ];
 
 /// The settled ones, and how many.
 pub(super) const SETTLED: [&str; 2] = [
-    concat!("select *", settled_from!(), "order by checkin, id limit ?4"),
+    concat!(
+        "select *",
+        settled_from!(),
+        "order by checkin, id limit cast(?4 as integer)"
+    ),
     concat!("select count(*) as count", settled_from!()),
 ];
 

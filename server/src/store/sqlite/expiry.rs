@@ -47,17 +47,17 @@ impl Change {
         for (statement, limit) in [
             (
                 "delete from staged where datastore = ?1 and sync_uuid = ?2 and seq in \
-                 (select seq from staged where datastore = ?1 and sync_uuid = ?2 limit ?3)",
+                 (select seq from staged where datastore = ?1 and sync_uuid = ?2 limit cast(?3 as integer))",
                 limit.min(BATCHES_MAX),
             ),
             (
                 "delete from pushed where datastore = ?1 and sync_uuid = ?2 and key in \
-                 (select key from pushed where datastore = ?1 and sync_uuid = ?2 limit ?3)",
+                 (select key from pushed where datastore = ?1 and sync_uuid = ?2 limit cast(?3 as integer))",
                 limit,
             ),
             (
                 "delete from acked where datastore = ?1 and sync_uuid = ?2 and key in \
-                 (select key from acked where datastore = ?1 and sync_uuid = ?2 limit ?3)",
+                 (select key from acked where datastore = ?1 and sync_uuid = ?2 limit cast(?3 as integer))",
                 limit,
             ),
         ] {

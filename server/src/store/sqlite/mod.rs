@@ -1,5 +1,8 @@
 //! SQLite in a file: one writer at a time (`BEGIN IMMEDIATE`), and readers that each see one
 //! moment (write-ahead log).
+//!
+//! A bound limit is written `limit cast(?1 as integer)`: where SQLite sees that the limit is a
+//! parameter it plans the statement again for each value, which costs more than most of them do.
 
 mod acks;
 mod compaction;

@@ -66,6 +66,10 @@ const COMPACTION: [(&str, &str); 10] = [
 ];
 
 async fn plan(change: &mut super::Change, statement: &str) -> Vec<String> {
+    assert!(
+        !statement.contains("limit ?"),
+        "planned again for each limit: {statement}"
+    );
     let explain = AssertSqlSafe(format!("explain query plan {statement}"));
     let steps = sqlx::query(explain).fetch_all(&mut *change.tx).await;
     let steps = steps.unwrap();

@@ -49,7 +49,11 @@ macro_rules! history_from {
 }
 
 /// [`Snapshot::history`]. A version whose value was dropped is not kept.
-pub(super) const HISTORY: &str = concat!("select *", history_from!(), "order by checkin limit ?4");
+pub(super) const HISTORY: &str = concat!(
+    "select *",
+    history_from!(),
+    "order by checkin limit cast(?4 as integer)"
+);
 
 /// How many [`HISTORY`] finds.
 pub(super) const HISTORY_COUNT: &str = concat!("select count(*) as count", history_from!());
@@ -64,7 +68,11 @@ macro_rules! live_from {
 }
 
 /// [`Snapshot::records`].
-pub(super) const RECORDS: &str = concat!("select *", live_from!(), "order by key limit ?5");
+pub(super) const RECORDS: &str = concat!(
+    "select *",
+    live_from!(),
+    "order by key limit cast(?5 as integer)"
+);
 
 /// How many [`RECORDS`] finds.
 pub(super) const RECORDS_COUNT: &str = concat!("select count(*) as count", live_from!());

@@ -82,7 +82,7 @@ pub(super) const EARLY: &str = concat!(
     shown!(),
     early_from!(),
     beside!(),
-    "order by version.checkin, version.key limit ?9"
+    "order by version.checkin, version.key limit cast(?9 as integer)"
 );
 
 /// [`Snapshot::window`].
@@ -92,7 +92,7 @@ pub(super) const WINDOW: &str = concat!(
     beside!(),
     " where",
     is_in_window!(),
-    "order by version.checkin, version.key limit ?8"
+    "order by version.checkin, version.key limit cast(?8 as integer)"
 );
 
 /// How many [`EARLY`] finds.
