@@ -10,7 +10,8 @@ use serde_json::Value;
 use tidemark_protocol::{
     CancelAnswer, CancelRequest, ConflictSide, ConflictsAnswer, DatastoreAnswer, DatastoreRequest,
     DeviceRecord, FinishAnswer, FinishRequest, HistoryAnswer, OpenAnswer, OpenRequest, Problem,
-    PullAnswer, PullRequest, PushAnswer, PushRequest, ServerRecord, SettleAnswer, SettleRequest,
+    PullAnswer, PullRequest, PushAnswer, PushRequest, ReconcileAnswer, ReconcileRequest,
+    ServerRecord, SettleAnswer, SettleRequest,
 };
 
 /// Reads a text as a message and writes it again.
@@ -20,7 +21,7 @@ fn again<T: DeserializeOwned + Serialize>(text: &str) -> serde_json::Result<Stri
 
 type Again = fn(&str) -> serde_json::Result<String>;
 
-const MESSAGES: [(&str, Again); 28] = [
+const MESSAGES: [(&str, Again); 30] = [
     ("open.request", again::<OpenRequest>),
     ("open.request.least", again::<OpenRequest>),
     ("open.answer", again::<OpenAnswer>),
@@ -49,6 +50,8 @@ const MESSAGES: [(&str, Again); 28] = [
     ("history.answer", again::<HistoryAnswer>),
     ("datastore.answer", again::<DatastoreAnswer>),
     ("datastore.request", again::<DatastoreRequest>),
+    ("reconcile.request", again::<ReconcileRequest>),
+    ("reconcile.answer", again::<ReconcileAnswer>),
 ];
 
 #[test]

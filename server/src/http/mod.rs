@@ -46,6 +46,7 @@ fn routes(config: &Config, app: App) -> Router {
         .route("/v1/sync/push", post(sync::push))
         .route("/v1/sync/pull", post(sync::pull))
         .route("/v1/sync/finish", post(sync::finish))
+        .route("/v1/sync/reconcile", post(sync::reconcile))
         .route("/v1/sync/cancel", post(sync::cancel))
         .route("/v1/records", get(records::page))
         .route("/v1/records/{key}/history", get(records::history))

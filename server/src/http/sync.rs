@@ -7,6 +7,7 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use tidemark_protocol::{
     CancelRequest, Code, FinishRequest, OpenRequest, Problem, PullRequest, PushRequest,
+    ReconcileRequest,
 };
 
 use super::App;
@@ -48,6 +49,19 @@ pub(super) async fn finish(
 ) -> Result<Response, Failure> {
     let service = app.service.clone();
     through(&app, async move { service.finish(&caller, request).await }).await
+}
+
+pub(super) async fn reconcile(
+    State(app): State<App>,
+    caller: Caller,
+    Json(request): Json<ReconcileRequest>,
+) -> Result<Response, Failure> {
+    let service = app.service.clone();
+    through(
+        &app,
+        async move { service.reconcile(&caller, request).await },
+    )
+    .await
 }
 
 pub(super) async fn cancel(

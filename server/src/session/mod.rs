@@ -14,6 +14,7 @@ mod open;
 mod problem;
 mod pull;
 mod push;
+mod reconcile;
 mod records;
 mod ride;
 mod settings;
@@ -25,8 +26,8 @@ use tidemark_engine::truth::Rules;
 use tidemark_protocol::{
     CancelAnswer, CancelRequest, Checkin, Code, ConflictsAnswer, DatastoreAnswer, DatastoreRequest,
     DeviceId, FinishAnswer, FinishRequest, HistoryAnswer, OpenAnswer, OpenRequest, Problem,
-    PullAnswer, PullRequest, PushAnswer, PushRequest, ServerRecord, SessionId, SettleAnswer,
-    SettleRequest,
+    PullAnswer, PullRequest, PushAnswer, PushRequest, ReconcileAnswer, ReconcileRequest,
+    ServerRecord, SessionId, SettleAnswer, SettleRequest,
 };
 use tokio::sync::broadcast;
 
@@ -148,6 +149,18 @@ impl Service {
     ) -> Result<FinishAnswer, Problem> {
         let session = ride::named(request.sync_uuid)?;
         self.finish_session(caller, session, request).await
+    }
+
+    /// Compares ranges of keys with what the device is expected to hold.
+    ///
+    /// # Errors
+    /// `session_gone`; `malformed` for ranges that are none.
+    pub async fn reconcile(
+        &self,
+        caller: &Caller,
+        request: ReconcileRequest,
+    ) -> Result<ReconcileAnswer, Problem> {
+        self.reconcile_ranges(caller, request).await
     }
 
     /// Forgets a session and what it staged.

@@ -246,7 +246,7 @@ fn p8_every_refusal_is_a_problem() {
         ("GET", "/", 404, "not_found"),
         ("GET", "/v1", 404, "not_found"),
         ("GET", "/v1/sync/open/", 404, "not_found"),
-        ("POST", "/v1/sync/reconcile", 404, "not_found"),
+        ("POST", "/v1/sync/reconcile", 400, "malformed"),
         ("POST", "/v1/dev/token", 404, "not_found"),
         ("GET", "/v1/%ff", 404, "not_found"),
         ("GET", "/v1/sync/open", 405, "method_not_allowed"),
