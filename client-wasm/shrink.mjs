@@ -3,7 +3,8 @@
 // - A panic says nothing in a browser, it only traps. So its functions trap at once, and the
 //   code that would have put messages together goes with them.
 // - binaryen optimises for size. `--low-memory-unused`: the stack comes first in memory, so
-//   that nothing lies at its very beginning. Functions in the order of their names: what
+//   that nothing lies at its very beginning. `--dealign`: no hints of how addresses are aligned,
+//   which browsers do not use. Functions in the order of their names: what
 //   is alike lies side by side, which compresses better.
 // - What the module and the glue call each other by, long names with hashes, gets short.
 import binaryen from 'binaryen';
@@ -53,7 +54,7 @@ wasmOpt(quiet, '-o', quiet, '-Oz', '--converge', '--low-memory-unused', '--debug
 // Apart from the rest, which is repeated until nothing changes: it prints what it renamed.
 const names = JSON.parse(
   wasmOpt(
-    quiet, '-o', wasm, '--reorder-functions-by-name', '--strip-debug', '--strip-producers',
+    quiet, '-o', wasm, '--dealign', '--reorder-functions-by-name', '--strip-debug', '--strip-producers',
     '--minify-imports-and-exports-and-modules',
   ),
 );
