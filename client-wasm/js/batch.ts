@@ -1,5 +1,5 @@
 /** Several writes as one commit, over the module's batch. */
-import { type Core, type CoreBatch, Operations } from '../wasm/tidemark.js';
+import { type Core, type CoreBatch, Operations, type Reading, Writing } from '../wasm/tidemark.js';
 import { type Records, RecordsOf, type Write } from './collection.ts';
 import { invalid, TidemarkError, toError } from './error.ts';
 import { entityName } from './options.ts';
@@ -68,7 +68,7 @@ export class WorkBatch implements Batch, Records {
     const [slices] = await this.#inTurn(() => {
       const operations = new Operations();
       add(operations);
-      return this.#inner.apply(operations);
+      return this.#inner.write(operations);
     });
     return slices ?? [];
   }
@@ -76,21 +76,13 @@ export class WorkBatch implements Batch, Records {
   async createMany(entity: string, values: readonly unknown[]): Promise<string[]> {
     const answers: string[] = [];
     for await (const slice of toSlices(values)) {
-      answers.push(...(await this.write(operations => operations.create(entity, slice))));
+      answers.push(...(await this.write(operations => operations.add(Writing.Create, entity, '', slice, ''))));
     }
     return answers;
   }
 
-  getMany(entity: string, keys: string): Promise<string[]> {
-    return this.#inTurn(() => this.#inner.getMany(entity, keys));
-  }
-
-  find(entity: string, query: string): Promise<string[]> {
-    return this.#inTurn(() => this.#inner.find(entity, query));
-  }
-
-  count(entity: string, query: string): Promise<number> {
-    return this.#inTurn(() => this.#inner.count(entity, query));
+  read(what: Reading, entity: string, text: string): Promise<any> {
+    return this.#inTurn(() => this.#inner.read(what, entity, text));
   }
 
   /** Takes no more calls, and waits for those already made. */

@@ -1,5 +1,5 @@
 /** The records of one entity, over whatever reads and writes them: the database or a batch. */
-import type { Operations } from '../wasm/tidemark.js';
+import { type Operations, Reading, Writing } from '../wasm/tidemark.js';
 import { invalid, toError } from './error.ts';
 import { keyText, queryText } from './options.ts';
 import { fromSlices, toText } from './text.ts';
@@ -12,9 +12,8 @@ export type Write = (operations: Operations) => void;
 export interface Records {
   write(add: Write): Promise<string[]>;
   createMany(entity: string, values: readonly unknown[]): Promise<string[]>;
-  getMany(entity: string, keys: string): Promise<string[]>;
-  find(entity: string, query: string): Promise<string[]>;
-  count(entity: string, query: string): Promise<number>;
+  /** Slices of records; a number where it is counted. */
+  read(what: Reading, entity: string, text: string): Promise<any>;
 }
 
 export class RecordsOf<T> implements BatchCollection<T> {
@@ -28,7 +27,7 @@ export class RecordsOf<T> implements BatchCollection<T> {
 
   async create(value: T): Promise<Doc<T>> {
     const values = `[${toText(value, 'the value')}]`;
-    return this.#one(operations => operations.create(this.entity, values));
+    return this.#one(operations => operations.add(Writing.Create, this.entity, '', values, ''));
   }
 
   async createMany(values: readonly T[]): Promise<Doc<T>[]> {
@@ -46,7 +45,7 @@ export class RecordsOf<T> implements BatchCollection<T> {
     if (!Array.isArray(keys)) throw invalid('getMany takes an array of keys', 'For one key, use get.');
     if (keys.length === 0) return [];
     keys.forEach(keyText);
-    const docs = await this.#docs<Doc<T> | null>(this.records.getMany(this.entity, JSON.stringify(keys)));
+    const docs = await this.#docs<Doc<T> | null>(this.records.read(Reading.Keys, this.entity, JSON.stringify(keys)));
     return docs.map(doc => doc ?? undefined);
   }
 
@@ -55,35 +54,35 @@ export class RecordsOf<T> implements BatchCollection<T> {
     if (typeof fields !== 'object' || fields === null || Array.isArray(fields)) {
       throw invalid('update takes an object of fields', 'To replace a whole value, use put.');
     }
-    const removed = Object.keys(fields).filter(name => (fields as Record<string, unknown>)[name] === undefined);
+    const removed = JSON.stringify(Object.keys(fields).filter(name => (fields as Record<string, unknown>)[name] === undefined));
     const text = toText(fields, 'fields');
-    return this.#one(operations => operations.update(this.entity, key, text, removed));
+    return this.#one(operations => operations.add(Writing.Update, this.entity, key, text, removed));
   }
 
   async put(key: string, value: T): Promise<Doc<T>> {
     keyText(key);
     const text = toText(value, 'the value');
-    return this.#one(operations => operations.put(this.entity, key, text));
+    return this.#one(operations => operations.add(Writing.Put, this.entity, key, text, ''));
   }
 
   async delete(key: string): Promise<void> {
     keyText(key);
-    await this.#write(operations => operations.delete(this.entity, key));
+    await this.#write(operations => operations.add(Writing.Delete, this.entity, key, '', ''));
   }
 
   async undo(key: string): Promise<void> {
     keyText(key);
-    await this.#write(operations => operations.undo(this.entity, key));
+    await this.#write(operations => operations.add(Writing.Undo, this.entity, key, '', ''));
   }
 
   async find(query?: Query<T>): Promise<Doc<T>[]> {
-    return this.#docs(this.records.find(this.entity, queryText(query)));
+    return this.#docs(this.records.read(Reading.Find, this.entity, queryText(query)));
   }
 
   async count(query?: Query<T>): Promise<number> {
     const text = queryText(query);
     try {
-      return await this.records.count(this.entity, text);
+      return await this.records.read(Reading.Count, this.entity, text);
     } catch (thrown) {
       throw toError(thrown);
     }

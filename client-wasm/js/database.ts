@@ -1,5 +1,5 @@
 /** An open local database: what the app holds, over the module's core. */
-import { type Core, destroyCore, Operations } from '../wasm/tidemark.js';
+import { type Core, destroyCore, Operations, Reading, Writing } from '../wasm/tidemark.js';
 import { runBatch, type WorkBatch } from './batch.ts';
 import { type Records, RecordsOf, type Write } from './collection.ts';
 import { answer, invalid, TidemarkError, toError } from './error.ts';
@@ -105,11 +105,11 @@ export class LocalDatabase implements Database, Records {
   }
 
   async pending(): Promise<Doc[]> {
-    return fromSlices<Doc>(await answer(this.#open().pending()));
+    return fromSlices<Doc>(await answer(this.#open().read(Reading.Pending, '', '')));
   }
 
   async conflicts(): Promise<Conflict[]> {
-    const texts = await answer(this.#open().conflicts());
+    const texts: string[] = await answer(this.#open().read(Reading.Conflicts, '', ''));
     const conflicts = texts.map(text => JSON.parse(text) as Conflict);
     // Checkins are texts of one length, so they sort as times do.
     return conflicts.sort((one, other) => (one.checkin < other.checkin ? -1 : Number(one.checkin > other.checkin)));
@@ -151,23 +151,15 @@ export class LocalDatabase implements Database, Records {
     const first = await slices.next();
     if (first.done) return [];
     const second = await slices.next();
-    if (second.done) return this.write(operations => operations.create(entity, first.value));
+    if (second.done) return this.write(operations => operations.add(Writing.Create, entity, '', first.value, ''));
     const all = [first.value, second.value];
     for await (const slice of slices) all.push(slice);
     const core = this.#open();
     return this.#turns.long(() => createSlices(core, entity, all));
   }
 
-  async getMany(entity: string, keys: string): Promise<string[]> {
-    return this.#open().getMany(entity, keys);
-  }
-
-  async find(entity: string, query: string): Promise<string[]> {
-    return this.#open().find(entity, query);
-  }
-
-  async count(entity: string, query: string): Promise<number> {
-    return this.#open().count(entity, query);
+  async read(what: Reading, entity: string, text: string): Promise<any> {
+    return this.#open().read(what, entity, text);
   }
 
   async #run<R>(work: (batch: WorkBatch) => R | Promise<R>): Promise<Awaited<R>> {
@@ -209,7 +201,7 @@ export class LocalDatabase implements Database, Records {
 async function createSlices(core: Core, entity: string, slices: readonly string[]): Promise<string[]> {
   const answers = await runBatch(core, async batch => {
     const all: string[] = [];
-    for (const slice of slices) all.push(...(await batch.write(operations => operations.create(entity, slice))));
+    for (const slice of slices) all.push(...(await batch.write(operations => operations.add(Writing.Create, entity, '', slice, ''))));
     return all;
   });
   core.changed();
@@ -227,7 +219,7 @@ class WatchedRecords<T> extends RecordsOf<T> implements Collection<T> {
   watch(query: Query<T>, listener: (rows: Doc<T>[]) => void): () => void {
     const text = queryText(query);
     const source = {
-      find: () => this.#database.find(this.entity, text),
+      find: () => this.#database.read(Reading.Find, this.entity, text),
       onChange: (changed: () => void) => this.#database.on('change', changed),
     };
     return watch<T>(source, listener, thrown => reportError(toError(thrown)));

@@ -10,9 +10,11 @@ mod batch;
 mod database;
 mod operations;
 mod options;
+mod work;
 
 pub use batch::CoreBatch;
 pub use database::{Core, SyncHandle, destroy_core, open_core};
-pub use operations::Operations;
+pub use operations::{Operations, Writing};
+pub use work::Reading;
 
 pub(crate) use answer::plain;

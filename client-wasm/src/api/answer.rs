@@ -13,7 +13,7 @@ use wasm_bindgen_futures::future_to_promise;
 const SLICE_BYTES: usize = 256 * 1024;
 
 /// A promise of what the work answers. Boxed, so that what drives it is compiled once.
-pub(crate) fn promise(work: impl Future<Output = Result<JsValue, Error>> + 'static) -> Promise {
+pub(super) fn promise(work: impl Future<Output = Result<JsValue, Error>> + 'static) -> Promise {
     settle(Box::pin(work))
 }
 
@@ -22,7 +22,7 @@ fn settle(work: Pin<Box<dyn Future<Output = Result<JsValue, Error>>>>) -> Promis
 }
 
 /// The documents as JSON arrays in slices; an absent one is `null`.
-pub(crate) fn slices<'a>(docs: impl IntoIterator<Item = Option<&'a Doc>>) -> Array {
+pub(super) fn slices(docs: &mut dyn Iterator<Item = Option<&Doc>>) -> Array {
     let slices = Array::new();
     let mut slice = String::from("[");
     for doc in docs {
@@ -51,10 +51,10 @@ fn take(slice: &mut String, slices: &Array) {
 }
 
 /// An answer per operation, each in slices.
-pub(crate) fn answers(answers: &[Vec<Doc>]) -> JsValue {
+pub(super) fn answers(answers: &[Vec<Doc>]) -> JsValue {
     answers
         .iter()
-        .map(|docs| slices(docs.iter().map(Some)))
+        .map(|docs| slices(&mut docs.iter().map(Some)))
         .collect::<Array>()
         .into()
 }
@@ -67,7 +67,7 @@ pub(crate) fn plain(value: &impl Serialize) -> Result<JsValue, Error> {
 }
 
 /// The error as TypeScript makes a `TidemarkError` of it: `{code, message, help, cause?}`.
-pub(crate) fn thrown(error: &Error) -> JsValue {
+pub(super) fn thrown(error: &Error) -> JsValue {
     let Ok(object) = plain(error) else {
         return JsValue::from_str(&error.message);
     };

@@ -1,28 +1,22 @@
 //! The database as JavaScript holds it.
 
-use std::{borrow::Cow, rc::Rc};
+use std::rc::Rc;
 
-use js_sys::{Array, Function, JsString, Promise, Reflect};
-use tidemark_engine::{
-    client::{Choice, Client, Error, ErrorCode},
-    json::{Canonical, CanonicalRef},
-};
+use js_sys::{Function, Promise};
+use tidemark_engine::client::{Choice, Client};
 use wasm_bindgen::prelude::*;
 
 use super::{
-    answer::{answers, plain, promise, slices, thrown},
-    batch::CoreBatch,
+    answer::{plain, promise, thrown},
     operations::Operations,
     options::{OpenOptions, sync_options},
+    work::{Question, Reading, Work, start},
 };
 use crate::{
     environment::Browser,
     events::Events,
     pages::IndexedDbPages,
-    platform::{
-        locks::{IfHeld, with_lock},
-        random, storage,
-    },
+    platform::random,
     syncing::{Syncing, Ticket},
     transport::{Connection, Http, Token},
 };
@@ -31,13 +25,15 @@ use crate::{
 #[wasm_bindgen]
 pub struct Core(Rc<Inner>);
 
-struct Inner {
-    client: Client<Browser>,
+/// What the database and its batches share.
+pub(super) struct Inner {
+    pub(super) client: Client<Browser>,
     pages: IndexedDbPages,
-    http: Http,
+    pub(super) http: Http,
     events: Events,
-    syncing: Syncing,
-    writing: String,
+    pub(super) syncing: Syncing,
+    /// The lock of a writer that others have been ahead of.
+    pub(super) writing: String,
 }
 
 /// A sync that can be cancelled while it runs, and waited for.
@@ -106,19 +102,19 @@ impl Core {
     /// Does these writes in one commit; an answer each, in slices.
     #[wasm_bindgen(unchecked_return_type = "Promise<string[][]>")]
     pub fn write(&self, operations: Operations) -> Promise {
-        let (inner, operations) = (Rc::clone(&self.0), operations.into_vec());
-        promise(async move {
-            let docs = inner.client.write(operations).await?;
-            inner.syncing.changed();
-            Ok(answers(&docs))
-        })
+        start(&self.0, operations.into_vec().map(Work::Write))
+    }
+
+    /// Reads records, as JSON arrays in slices; or a count; or conflicts, each as text.
+    #[wasm_bindgen(unchecked_return_type = "Promise<any>")]
+    pub fn read(&self, what: Reading, entity: String, text: String) -> Promise {
+        start(&self.0, Ok(Work::Read(Question { what, entity, text })))
     }
 
     /// Begins a batch.
     #[wasm_bindgen(unchecked_return_type = "Promise<CoreBatch>")]
     pub fn begin(&self) -> Promise {
-        let inner = Rc::clone(&self.0);
-        promise(async move { Ok(CoreBatch::new(inner.client.begin().await?).into()) })
+        start(&self.0, Ok(Work::Begin))
     }
 
     /// Something was committed by a batch.
@@ -130,81 +126,19 @@ impl Core {
     /// writer that others have been ahead of.
     #[wasm_bindgen(js_name = whileOthersWait, unchecked_return_type = "Promise<void>")]
     pub fn while_others_wait(&self, work: Function) -> Promise {
-        let inner = Rc::clone(&self.0);
-        promise(async move {
-            with_lock(&inner.writing, IfHeld::Wait, async {
-                let done = work.call0(&JsValue::UNDEFINED);
-                if let Ok(done) = done {
-                    // Its failure is its caller's own matter.
-                    drop(wasm_bindgen_futures::JsFuture::from(Promise::resolve(&done)).await);
-                }
-            })
-            .await;
-            Ok(JsValue::UNDEFINED)
-        })
-    }
-
-    /// The records of these keys, a JSON array; `null` for one that is not there.
-    #[wasm_bindgen(js_name = getMany, unchecked_return_type = "Promise<string[]>")]
-    pub fn get_many(&self, entity: String, keys: String) -> Promise {
-        let client = self.0.client.clone();
-        promise(async move {
-            let docs = client.get_many(&entity, &read_keys(&keys)?).await?;
-            Ok(slices(docs.iter().map(Option::as_ref)).into())
-        })
-    }
-
-    /// The records that a query finds.
-    #[wasm_bindgen(unchecked_return_type = "Promise<string[]>")]
-    pub fn find(&self, entity: String, query: String) -> Promise {
-        let client = self.0.client.clone();
-        promise(
-            async move { Ok(slices(client.find(&entity, &query).await?.iter().map(Some)).into()) },
-        )
-    }
-
-    /// How many records a query finds.
-    #[wasm_bindgen(unchecked_return_type = "Promise<number>")]
-    pub fn count(&self, entity: String, query: String) -> Promise {
-        let client = self.0.client.clone();
-        promise(async move { Ok(number(client.count(&entity, &query).await?)) })
-    }
-
-    /// The records that are not in the truth yet.
-    #[wasm_bindgen(unchecked_return_type = "Promise<string[]>")]
-    pub fn pending(&self) -> Promise {
-        let client = self.0.client.clone();
-        promise(async move { Ok(slices(client.pending().await?.iter().map(Some)).into()) })
-    }
-
-    /// The conflicts that wait for a person, each as text.
-    #[wasm_bindgen(unchecked_return_type = "Promise<string[]>")]
-    pub fn conflicts(&self) -> Promise {
-        let client = self.0.client.clone();
-        promise(async move {
-            // Another tab may have told of them before its commit was heard of.
-            client.refresh().await?;
-            let texts = client.conflicts().await?.into_iter().map(JsString::from);
-            Ok(texts.collect::<Array>().into())
-        })
+        start(&self.0, Ok(Work::WhileOthersWait(work)))
     }
 
     /// Settles a conflict: with a value if there is one, else as the device that pushed had it, or the
     /// truth before that.
     #[wasm_bindgen(unchecked_return_type = "Promise<void>")]
     pub fn resolve(&self, id: String, is_device: bool, value: Option<String>) -> Promise {
-        let inner = Rc::clone(&self.0);
         let choice = match value {
             Some(value) => Choice::Value(value),
             None if is_device => Choice::Device,
             None => Choice::Truth,
         };
-        promise(async move {
-            inner.client.refresh().await?;
-            inner.client.resolve(&id, &choice).await?;
-            inner.syncing.changed();
-            Ok(JsValue::UNDEFINED)
-        })
+        start(&self.0, Ok(Work::Resolve(id, choice)))
     }
 
     /// How the sync stands in this tab.
@@ -219,15 +153,7 @@ impl Core {
     /// What this database is and holds, and what the browser says of storage.
     #[wasm_bindgen(unchecked_return_type = "Promise<unknown>")]
     pub fn info(&self) -> Promise {
-        let client = self.0.client.clone();
-        promise(async move {
-            let storage = storage::ask().await;
-            client.refresh().await?;
-            let info = plain(&client.info())?;
-            // Setting a member of an ordinary object cannot fail.
-            drop(Reflect::set(&info, &"storage".into(), &plain(&storage)?));
-            Ok(info)
-        })
+        start(&self.0, Ok(Work::Info))
     }
 
     /// Talks to this server from now on, by itself or when asked.
@@ -268,18 +194,9 @@ impl Core {
         confirm: bool,
         handle: &SyncHandle,
     ) -> Promise {
-        let (inner, ticket) = (Rc::clone(&self.0), handle.ticket.clone());
         let options = sync_options(mode, direction, mirror, confirm);
-        promise(async move {
-            let options = options?;
-            if !inner.http.is_connected() {
-                return Err(Error::new(
-                    ErrorCode::Offline,
-                    "the database is not connected to a server: give `server` to open, or connect first",
-                ));
-            }
-            plain(&inner.syncing.sync(options, ticket).await?)
-        })
+        let ticket = handle.ticket.clone();
+        start(&self.0, options.map(|options| Work::Sync(options, ticket)))
     }
 
     /// Ends the sync and closes the database, for good.
@@ -288,19 +205,4 @@ impl Core {
         self.0.events.close(&self.0.client);
         self.0.pages.close();
     }
-}
-
-/// The keys of a JSON array.
-pub(super) fn read_keys(keys: &str) -> Result<Vec<String>, Error> {
-    let wrong = || Error::invalid("keys are strings");
-    let keys = Canonical::parse(keys).map_err(|_| wrong())?;
-    let texts = keys.borrow().elements().map(CanonicalRef::as_text);
-    texts
-        .map(|text| text.map(Cow::into_owned).ok_or_else(wrong))
-        .collect()
-}
-
-#[expect(clippy::cast_precision_loss, reason = "no device holds 2^53 records")]
-pub(super) fn number(records: u64) -> JsValue {
-    JsValue::from_f64(records as f64)
 }
