@@ -176,7 +176,8 @@ const FREED_PAGES_KEPT: usize = 256;
 impl<'s> Database<'s> {
     pub(super) fn new(root: Root, pages: &'s dyn PageSource, mut seeds: [[u8; 12]; 2]) -> Self {
         if is_planted(Fault::FreedPageReused) {
-            seeds = [[1; 12], [2; 12]];
+            // Few names, so that those of freed pages are soon given again.
+            seeds = seeds.map(|seed| [seed[0], seed[1], 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
         }
         Self {
             root,
@@ -375,6 +376,9 @@ impl Database<'_> {
                 staged.freed.extend(published);
                 staged.made.extend(deep.pages.iter().map(|(id, _)| *id));
             }
+        }
+        if is_planted(Fault::FreedPageReused) {
+            freed_now.append(&mut replaced);
         }
         root.freed.add(now_millis, replaced);
         freed_now.extend(

@@ -10,6 +10,14 @@ impl From<StoreError> for Problem {
             tracing::warn!(%error, "the database is busy");
             return Self::new(Code::Busy, "The database is busy; try again later.");
         }
+        if error.is_of_the_disk() {
+            tracing::error!(%error, "the database cannot be written or read: see to the disk");
+            return Self::new(
+                Code::Busy,
+                "The server cannot reach its storage at the moment, or it is full; nothing was \
+                 changed. Keep what you have, and try again later.",
+            );
+        }
         tracing::error!(%error, "the database failed");
         Self::new(Code::Internal, "The server failed; its log says why.")
     }

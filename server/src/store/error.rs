@@ -42,14 +42,28 @@ pub enum StoreError {
 impl StoreError {
     /// Whether the same call may succeed a moment later.
     pub fn is_passing(&self) -> bool {
-        match self {
-            Self::Database(sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed) => true,
-            Self::Database(sqlx::Error::Database(error)) => {
-                // SQLITE_BUSY and SQLITE_LOCKED, in their extended forms too.
-                let code = error.code().and_then(|code| code.parse::<u32>().ok());
-                code.is_some_and(|code| matches!(code & 0xff, 5 | 6))
-            }
-            _ => false,
-        }
+        let is_closed = matches!(
+            self,
+            Self::Database(sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed)
+        );
+        // SQLITE_BUSY and SQLITE_LOCKED.
+        is_closed || matches!(self.sqlite_code(), Some(5 | 6))
+    }
+
+    /// Whether the disk is full, read-only, gone or broken: the same call succeeds once an operator
+    /// has seen to it.
+    pub fn is_of_the_disk(&self) -> bool {
+        // SQLITE_READONLY, SQLITE_IOERR, SQLITE_FULL and SQLITE_CANTOPEN.
+        let is_refused = matches!(self.sqlite_code(), Some(8 | 10 | 13 | 14));
+        is_refused || matches!(self, Self::Database(sqlx::Error::Io(_)))
+    }
+
+    /// What SQLite calls it; of its extended codes the first byte.
+    fn sqlite_code(&self) -> Option<u32> {
+        let Self::Database(sqlx::Error::Database(error)) = self else {
+            return None;
+        };
+        let code: u32 = error.code()?.parse().ok()?;
+        Some(code & 0xff)
     }
 }

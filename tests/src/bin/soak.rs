@@ -63,9 +63,9 @@ fn main() -> ExitCode {
     let (held, failures) = Course::on_threads(asked.threads, asked.seed, goes_on);
     let seconds = began.elapsed().as_secs_f64();
     #[expect(clippy::cast_precision_loss, reason = "it is for people")]
-    let rate = held as f64 / seconds;
+    let rate = held.schedules as f64 / seconds;
     println!(
-        "{held} schedules held in {seconds:.0} s on {} threads: {rate:.0} a second",
+        "{held}; {seconds:.0} s on {} threads, {rate:.0} a second",
         asked.threads
     );
     for failure in &failures {

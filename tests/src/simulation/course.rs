@@ -1,6 +1,7 @@
 //! Runs schedules, one after the other on a thread, or on many threads at once.
 
 use std::{
+    any::Any,
     panic::AssertUnwindSafe,
     sync::{
         Mutex,
@@ -11,7 +12,7 @@ use std::{
 
 use tokio::runtime::{Builder, Runtime};
 
-use super::{Ended, database::Database, schedule};
+use super::{Ended, Tally, database::Database, schedule};
 
 /// A schedule that did not hold.
 #[derive(Clone, Debug)]
@@ -58,21 +59,22 @@ impl Course {
                 self.database = Some(database);
                 ended
             }
-            Err(_) => Ended {
-                verdict: Err("it panicked".to_owned()),
+            Err(panic) => Ended {
+                verdict: Err(format!("it panicked: {}", message(&*panic))),
                 trace: 0,
+                tally: Tally::default(),
             },
         }
     }
 
     /// Runs schedules on so many threads, as long as `goes_on` says so of the number of the next
-    /// and nothing has failed; how many held, and what did not.
+    /// and nothing has failed; what was done where it held, and what did not.
     pub fn on_threads(
         threads: usize,
         first: u64,
         goes_on: impl Fn(u64) -> bool + Sync,
-    ) -> (u64, Vec<Failure>) {
-        let (next, held) = (AtomicU64::new(0), AtomicU64::new(0));
+    ) -> (Tally, Vec<Failure>) {
+        let (next, held) = (AtomicU64::new(0), Mutex::new(Tally::default()));
         let has_failed = AtomicBool::new(false);
         let failures = Mutex::new(Vec::new());
         // A schedule and the threads of its databases take turns, so they are quicker on one core:
@@ -94,10 +96,9 @@ impl Course {
                             return;
                         }
                         let seed = first.wrapping_add(number);
-                        match course.run(seed, false).verdict {
-                            Ok(()) => {
-                                held.fetch_add(1, Relaxed);
-                            }
+                        let ended = course.run(seed, false);
+                        match ended.verdict {
+                            Ok(()) => *held.lock().expect("no thread panics") += ended.tally,
                             Err(what) => {
                                 has_failed.store(true, Relaxed);
                                 let mut failures = failures.lock().expect("no thread panics");
@@ -109,10 +110,17 @@ impl Course {
             }
         });
         (
-            held.into_inner(),
+            held.into_inner().expect("no thread panics"),
             failures.into_inner().expect("no thread panics"),
         )
     }
+}
+
+/// What somebody said who panicked.
+fn message(panic: &(dyn Any + Send)) -> &str {
+    let text = panic.downcast_ref::<&str>().copied();
+    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str))
+        .unwrap_or("without a word")
 }
 
 impl Default for Course {

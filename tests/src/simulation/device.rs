@@ -26,6 +26,9 @@ pub(super) const ENTITY: &str = "note";
 /// Of this kind are only records that the server refuses.
 pub(super) const REFUSED: &str = "task";
 
+/// More tries than faults can have been planned.
+const OPENINGS_MAX: usize = 100;
+
 /// What a tab is given of the world.
 pub(super) struct Surroundings {
     disk: Disk,
@@ -71,9 +74,12 @@ pub(super) struct Device {
     pub(super) user: usize,
     /// Who is signed in.
     pub(super) signed_in: Rc<Cell<usize>>,
+    /// It has begun a sync that it has not ended.
+    pub(super) is_open: Rc<Cell<bool>>,
     pub(super) pages: MemoryPages,
     pub(super) tabs: Vec<Tab>,
-    backup: Option<MemoryPages>,
+    /// An old copy, and whether the device was in a sync then.
+    backup: Option<(MemoryPages, bool)>,
     /// Another tab, that only looks.
     looker: Client<Surroundings>,
     seen: Option<u64>,
@@ -94,11 +100,13 @@ impl Device {
 
     async fn on(world: &Rc<World>, user: usize, pages: MemoryPages) -> Self {
         let signed_in = Rc::new(Cell::new(user));
-        let looker = open(world, &pages, &signed_in).await;
+        let is_open = Rc::default();
+        let looker = open(world, &pages, &signed_in, &is_open).await;
         let mut device = Self {
             world: Rc::clone(world),
             user,
             signed_in,
+            is_open,
             info: looker.info(),
             pages,
             tabs: Vec::new(),
@@ -119,11 +127,12 @@ impl Device {
     pub(super) async fn copy(&self) -> Self {
         let copy = Self::on(&self.world, self.user, self.pages.snapshot()).await;
         copy.is_stranded.set(self.is_stranded.get());
+        copy.is_open.set(self.is_open.get());
         copy
     }
 
     pub(super) async fn open_tab(&mut self) {
-        let client = open(&self.world, &self.pages, &self.signed_in).await;
+        let client = open(&self.world, &self.pages, &self.signed_in, &self.is_open).await;
         let number = self.world.number();
         self.tabs.push(Tab { number, client });
     }
@@ -131,6 +140,7 @@ impl Device {
     /// The tab dies where it is.
     pub(super) fn kill_tab(&mut self, place: usize) {
         let tab = self.tabs.swap_remove(place);
+        self.world.count(|tally| tally.deaths += 1);
         self.world.kill(Owner::Tab(tab.number));
         self.world.kill(Owner::Sync(tab.number));
     }
@@ -145,20 +155,21 @@ impl Device {
             self.kill_tab(0);
         }
         self.pages = pages;
-        self.looker = open(&self.world, &self.pages, &self.signed_in).await;
+        self.looker = open(&self.world, &self.pages, &self.signed_in, &self.is_open).await;
         self.seen = None;
         self.open_tab().await;
     }
 
     pub(super) fn back_up(&mut self) {
-        self.backup = Some(self.pages.snapshot());
+        self.backup = Some((self.pages.snapshot(), self.is_open.get()));
     }
 
     /// Goes on from its last backup; false: there is none.
     pub(super) async fn restore(&mut self) -> bool {
-        let Some(backup) = self.backup.clone() else {
+        let Some((backup, was_open)) = self.backup.clone() else {
             return false;
         };
+        self.is_open.set(was_open);
         self.info.last_sync = None;
         self.made.borrow_mut().clear();
         self.restart(backup.snapshot()).await;
@@ -263,8 +274,10 @@ async fn open(
     world: &Rc<World>,
     pages: &MemoryPages,
     user: &Rc<Cell<usize>>,
+    is_open: &Rc<Cell<bool>>,
 ) -> Client<Surroundings> {
     let was_quiet = world.is_quiet.replace(true);
+    let mut tries = 0;
     loop {
         let surroundings = Surroundings {
             disk: Disk {
@@ -274,12 +287,17 @@ async fn open(
             wire: Wire {
                 world: Rc::clone(world),
                 user: Rc::clone(user),
+                is_open: Rc::clone(is_open),
             },
         };
-        // A planned fault may hit the opening itself.
-        if let Ok(client) = Client::open(surroundings, Options::default()).await {
-            world.is_quiet.set(was_quiet);
-            return client;
+        match Client::open(surroundings, Options::default()).await {
+            Ok(client) => {
+                world.is_quiet.set(was_quiet);
+                return client;
+            }
+            // Planned faults may hit the opening itself.
+            Err(error) => assert!(tries < OPENINGS_MAX, "a database does not open: {error}"),
         }
+        tries += 1;
     }
 }

@@ -17,11 +17,13 @@ mod person;
 mod random;
 mod schedule;
 mod server;
+mod tally;
 mod truth;
 mod turns;
 mod world;
 
 pub use course::{Course, Failure};
+pub use tally::Tally;
 
 /// Whether all is as it must be; what is not.
 type Verdict = Result<(), String>;
@@ -33,4 +35,6 @@ pub struct Ended {
     pub verdict: Result<(), String>,
     /// The hash of everything that was seen.
     pub trace: u64,
+    /// How much was done.
+    pub tally: Tally,
 }

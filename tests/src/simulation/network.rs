@@ -22,6 +22,8 @@ pub(super) struct Wire {
     pub(super) world: Rc<World>,
     /// Who is signed in on the device.
     pub(super) user: Rc<Cell<usize>>,
+    /// Whether the device has begun a sync that it has not ended: its name may be taken by a copy.
+    pub(super) is_open: Rc<Cell<bool>>,
 }
 
 /// Where a request's answer arrives.
@@ -37,12 +39,22 @@ type Slot = Rc<RefCell<Answer>>;
 impl Transport for Wire {
     async fn call(&self, path: &str, body: String) -> Result<Reply, TransportError> {
         let (world, user) = (&self.world, self.user.get());
+        if path == "/v1/sync/open" {
+            self.is_open.set(true);
+        }
         let outcome = call(world, user, path, body).await;
         match &outcome {
             Ok(reply) => world.note(&[b"answer", reply.body.as_bytes()]),
             Err(error) => world.note(&[b"no answer", error.to_string().as_bytes()]),
         }
         if let Ok(reply) = &outcome {
+            if reply.body.contains("stale_device") {
+                world.was_renamed.set(true);
+            }
+            let ends = path == "/v1/sync/finish" || reply.body.contains("\"sync_uuid\":null");
+            if ends && reply.status == 200 {
+                self.is_open.set(false);
+            }
             let foreign = MARKS[1 - user];
             for kind in ['N', 'T'] {
                 if reply.body.contains(&format!("\"{kind}{foreign}")) {
@@ -66,6 +78,7 @@ async fn call(
     body: String,
 ) -> Result<Reply, TransportError> {
     world.note(&[b"call", path.as_bytes(), body.as_bytes()]);
+    world.count(|tally| tally.calls += 1);
     let (random, loss, trouble) = (&world.random, world.loss.get(), world.trouble.get());
     world.turns.pause().await;
     if random.chance(loss) {

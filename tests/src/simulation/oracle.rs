@@ -137,11 +137,48 @@ impl Oracle {
         let asked_for = self
             .tokens
             .iter()
-            .filter(|(_, it)| it.is_sure && !it.is_excused && !self.undone.contains(&it.record));
+            .filter(|(_, token)| self.is_asked_for(token));
         asked_for
             .filter(|(mark, _)| !standing.contains(mark))
             .map(|(mark, token)| (*mark, token.record))
             .collect()
+    }
+
+    /// Tokens that are live again although somebody who had seen them surely wrote over them, and
+    /// what was written is not `kept` as a conflict: whoever repeats what was said before must not
+    /// revert what was said since.
+    pub(super) fn reverted(
+        &self,
+        live: &BTreeSet<Mark>,
+        kept: &BTreeSet<Mark>,
+    ) -> Vec<(Mark, Mark)> {
+        if self.all_may_return {
+            return Vec::new();
+        }
+        let kept = self.standing(kept.iter().copied());
+        let asked_for = self
+            .tokens
+            .iter()
+            .filter(|(_, token)| self.is_asked_for(token));
+        asked_for
+            .filter(|(mark, _)| !kept.contains(mark))
+            .filter_map(|(mark, token)| {
+                let mut at = token.saw;
+                while let Some(before) = at.filter(|before| !live.contains(before)) {
+                    at = self.tokens.get(&before).and_then(|token| token.saw);
+                }
+                Some((*mark, at?))
+            })
+            .collect()
+    }
+
+    /// Whether whoever wrote the one had seen the other.
+    pub(super) fn knew(&self, one: Mark, other: Mark) -> bool {
+        one != other && self.standing([one]).contains(&other)
+    }
+
+    fn is_asked_for(&self, token: &Token) -> bool {
+        token.is_sure && !token.is_excused && !self.undone.contains(&token.record)
     }
 
     /// An old copy took the place of something newer: what only that held is gone, as meant.

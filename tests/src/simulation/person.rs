@@ -100,6 +100,9 @@ impl Person {
     async fn sync(&self, options: SyncOptions, cancel: &Cancel) -> Result<bool, ErrorCode> {
         let outcome = Box::pin(self.client.sync(options, cancel)).await;
         let outcome = outcome.map(|it| it.in_sync).map_err(|error| error.code);
+        if outcome.is_ok() {
+            self.world.count(|tally| tally.syncs += 1);
+        }
         self.world
             .note(&[b"synced", format!("{outcome:?}").as_bytes()]);
         outcome

@@ -6,7 +6,7 @@ use std::{cell::RefCell, collections::BTreeSet, rc::Rc, sync::Arc};
 use tidemark_engine::client::ErrorCode;
 
 use super::{
-    Ended, Verdict,
+    Ended, Tally, Verdict,
     database::Database,
     device::Device,
     gate::Gatekeeper,
@@ -33,6 +33,10 @@ struct Schedule {
     oracle: Rc<RefCell<Oracle>>,
     devices: Vec<Device>,
     truth: Truth,
+    /// A device was copied in a sync, or came back from a copy made in one: until both have opened
+    /// once more the server cannot tell them apart, and what the one says may take the place of what
+    /// the other said. Only the truth's history keeps that.
+    is_mistaken: bool,
     /// The server's database was taken back to a backup.
     went_back: bool,
     is_resting: bool,
@@ -52,10 +56,12 @@ pub(super) async fn run(seed: u64, mut database: Database, told: bool) -> (Ended
         oracle: Rc::default(),
         devices: Vec::new(),
         truth: Truth::new(database),
+        is_mistaken: false,
         went_back: false,
         is_resting: false,
     };
     let verdict = schedule.goes().await;
+    let tally = world.tally.get();
     world.kill(Owner::Request);
     for device in &mut schedule.devices {
         while !device.tabs.is_empty() {
@@ -64,9 +70,15 @@ pub(super) async fn run(seed: u64, mut database: Database, told: bool) -> (Ended
     }
     let acknowledged = schedule.oracle.borrow().acknowledged();
     world.note(&[b"acknowledged", &acknowledged.to_be_bytes()]);
+    let tally = Tally {
+        schedules: 1,
+        writes: acknowledged,
+        ..tally
+    };
     let ended = Ended {
         verdict,
         trace: world.trace(),
+        tally,
     };
     let mut database = schedule.truth.database;
     database.store = world.server.end();
@@ -159,7 +171,7 @@ impl Schedule {
     fn begin(&self, place: usize, syncs: bool) -> Option<u64> {
         let tab = self.world.random.below(self.devices[place].tabs.len());
         let number = self.devices[place].tabs[tab].number;
-        if self.world.count(number) >= WORK_MAX {
+        if self.world.work_of(number) >= WORK_MAX {
             return None;
         }
         let person = self.person(place, tab);
@@ -197,6 +209,7 @@ impl Schedule {
         }
         let device = if self.world.random.chance(50) {
             self.oracle.borrow_mut().all_may_return = true;
+            self.is_mistaken |= self.devices[place].is_open.get();
             self.devices[place].copy().await
         } else {
             Device::new(&self.world, self.devices[place].user).await
@@ -234,6 +247,7 @@ impl Schedule {
         }
         if self.devices[place].restore().await {
             self.world.note(&[b"a device is restored"]);
+            self.is_mistaken |= self.devices[place].is_open.get();
             // What only the device held that is no more is gone, as meant.
             let user = self.devices[place].user;
             let looked = self.devices[place].look(&self.truth.datastores[user]).await;
@@ -303,10 +317,12 @@ impl Schedule {
     fn present(&self) -> BTreeSet<u32> {
         let devices = self.devices.iter().map(|device| &device.held);
         let truths = self.truth.datastores.iter().map(|it| &it.held);
-        devices
-            .chain(truths)
-            .flat_map(super::marks::Held::marks)
-            .collect()
+        let held = devices.chain(truths).flat_map(super::marks::Held::marks);
+        let truths = self.truth.datastores.iter();
+        let history = truths
+            .filter(|_| self.is_mistaken)
+            .flat_map(|it| &it.history);
+        held.chain(history.copied()).collect()
     }
 
     /// Looks at everything, and checks what must hold at any time.
@@ -417,11 +433,23 @@ impl Schedule {
             if let Some(foreign) = names.iter().find(|it| oracle.owner(**it) != Some(user)) {
                 return Err(format!("{} has the record {foreign}", USERS[user]));
             }
+            // What people said may wait on a device that this truth does not take back.
+            if self.devices.iter().any(|it| it.is_stranded.get()) {
+                continue;
+            }
+            let is_each_itself = !oracle.all_may_return && !self.world.was_renamed.get();
+            let knew =
+                |(one, other): &&(u32, u32)| oracle.knew(*one, *other) || oracle.knew(*other, *one);
+            if let Some(sides) = datastore.sides.iter().find(knew).filter(|_| is_each_itself) {
+                return Err(format!("in conflict with what it knew (tokens): {sides:?}"));
+            }
             let returned = oracle.returned(&names, &datastore.in_conflict);
-            // A deletion may wait on a device that this truth does not take back.
-            let all_came = self.devices.iter().all(|it| !it.is_stranded.get());
-            if all_came && !returned.is_empty() {
+            if !returned.is_empty() {
                 return Err(format!("back from their deletion: {returned:?}"));
+            }
+            let reverted = oracle.reverted(&datastore.live_marks(), &datastore.kept);
+            if !reverted.is_empty() {
+                return Err(format!("reverted (token, to): {reverted:?}"));
             }
         }
         Ok(())

@@ -12,7 +12,7 @@ use tidemark_engine::truth::Airbag;
 use super::{
     Verdict,
     database::Database,
-    marks::{Held, Mark, find},
+    marks::{Held, Mark, fields, find},
     network::USERS,
 };
 use crate::canonical::{datastore_fingerprint, record_fingerprint};
@@ -32,10 +32,17 @@ pub(super) struct Datastore {
     head: i64,
     live: BTreeMap<String, Live>,
     pub(super) held: Held,
+    /// All tokens that any version held: its history has them.
+    pub(super) history: BTreeSet<Mark>,
     /// The fingerprint after each commit.
     moments: BTreeMap<i64, String>,
     conflicts: BTreeSet<String>,
+    /// The records that conflicts are about.
     pub(super) in_conflict: BTreeSet<Mark>,
+    /// What stood against each other in them: the truth's token and the device's, by field.
+    pub(super) sides: BTreeSet<(Mark, Mark)>,
+    /// The tokens that conflicts keep.
+    pub(super) kept: BTreeSet<Mark>,
 }
 
 /// A row of the truth's table of versions, of a commit.
@@ -59,6 +66,12 @@ impl Datastore {
         self.live.values().filter_map(|live| live.name).collect()
     }
 
+    /// The tokens of its records.
+    pub(super) fn live_marks(&self) -> BTreeSet<Mark> {
+        let values = self.live.values().map(|live| live.value.as_str());
+        values.flat_map(|value| find(b'T', value)).collect()
+    }
+
     pub(super) fn head(&self) -> i64 {
         self.head
     }
@@ -77,6 +90,22 @@ impl Datastore {
         datastore_fingerprint(records.map(|(key, live)| (key.as_str(), live.fingerprint.as_str())))
     }
 
+    /// Takes in a conflict.
+    fn keep(&mut self, contested: &str, sides: [&str; 2]) {
+        for text in sides {
+            self.held.add(text);
+            self.kept.extend(find(b'T', text));
+            self.in_conflict.extend(find(b'N', text));
+        }
+        let [truth, device] = sides.map(fields);
+        for (field, token) in truth {
+            let is_contested = contested == "[]" || contested.contains(&format!("\"{field}\""));
+            if let Some(other) = device.get(&field).filter(|_| is_contested) {
+                self.sides.insert((token, *other));
+            }
+        }
+    }
+
     /// Takes in the changes of one commit.
     fn commit(&mut self, checkin: i64, changes: Vec<Change>, airbag: Option<Airbag>) -> Verdict {
         let before = self.live.len() as u64;
@@ -86,6 +115,7 @@ impl Datastore {
                 None => self.live.remove(&change.key),
                 Some(text) => {
                     self.held.add(&text);
+                    self.history.extend(find(b'T', &text));
                     let value = serde_json::from_str(&text).map_err(|error| error.to_string())?;
                     let name = find(b'N', &text).next();
                     let live = Live {
@@ -214,8 +244,8 @@ impl Truth {
             commits.entry(change.checkin).or_default().push(change);
         }
         let conflicts = sqlx::query(
-            "select id, coalesce(truth, '') || coalesce(device, '') as text from conflict \
-             where datastore = ?1",
+            "select id, fields, coalesce(truth, '') as truth, coalesce(device, '') as device \
+             from conflict where datastore = ?1",
         )
         .bind(&datastore.id)
         .fetch_all(&mut *connection)
@@ -223,9 +253,7 @@ impl Truth {
         .map_err(|error| error.to_string())?;
         for row in conflicts {
             if datastore.conflicts.insert(row.get("id")) {
-                let text: String = row.get("text");
-                datastore.held.add(&text);
-                datastore.in_conflict.extend(find(b'N', &text));
+                datastore.keep(row.get("fields"), [row.get("truth"), row.get("device")]);
             }
         }
         for (checkin, changes) in commits {

@@ -9,6 +9,7 @@ use std::{
 };
 
 use super::{
+    Tally,
     manner::Manner,
     random::Random,
     server::Server,
@@ -56,6 +57,9 @@ pub(super) struct World {
     next: Cell<u64>,
     trace: RefCell<DefaultHasher>,
     told: Cell<bool>,
+    pub(super) tally: Cell<Tally>,
+    /// A device was told to take a new name: what it said under the old one is another's now.
+    pub(super) was_renamed: Cell<bool>,
     /// What was seen to be wrong in the midst of a call.
     pub(super) broken: RefCell<Option<String>>,
 }
@@ -81,6 +85,8 @@ impl World {
             next: Cell::new(1),
             trace: RefCell::default(),
             told: Cell::new(told),
+            tally: Cell::default(),
+            was_renamed: Cell::default(),
             broken: RefCell::default(),
         })
     }
@@ -90,6 +96,13 @@ impl World {
         let number = self.next.get();
         self.next.set(number + 1);
         number
+    }
+
+    /// Adds to the tally.
+    pub(super) fn count(&self, add: impl FnOnce(&mut Tally)) {
+        let mut tally = self.tally.get();
+        add(&mut tally);
+        self.tally.set(tally);
     }
 
     /// Adds to the trace.
@@ -132,7 +145,7 @@ impl World {
     }
 
     /// How much a tab has under way.
-    pub(super) fn count(&self, tab: u64) -> usize {
+    pub(super) fn work_of(&self, tab: u64) -> usize {
         let tasks = self.tasks.borrow();
         let is_its = |task: &&Task| [Owner::Tab(tab), Owner::Sync(tab)].contains(&task.owner);
         tasks.iter().filter(is_its).count()
@@ -183,6 +196,7 @@ impl World {
     /// The server dies without a word, and another takes over.
     pub(super) fn kill_server(&self) {
         self.note(&[b"the server dies"]);
+        self.count(|tally| tally.deaths += 1);
         self.kill(Owner::Request);
         self.server.take_over();
     }

@@ -2,11 +2,15 @@
 //!
 //! A failing schedule prints its seed; `TIDEMARK_SEED=n` runs that one alone and tells all of it.
 
-use std::{thread, time::Instant};
+use std::{
+    thread,
+    time::{Duration, Instant},
+};
 
 use tidemark_tests::simulation::Course;
 
-/// So many schedules are run. `script/test` runs more, in a faster build.
+/// So many schedules are run, and those that the told minutes allow. `script/test` runs more, in a
+/// faster build.
 const SCHEDULES: u64 = 40;
 
 fn seed() -> Option<u64> {
@@ -16,6 +20,11 @@ fn seed() -> Option<u64> {
 fn schedules() -> u64 {
     let told = std::env::var("TIDEMARK_SCHEDULES").ok();
     told.and_then(|told| told.parse().ok()).unwrap_or(SCHEDULES)
+}
+
+fn time() -> Duration {
+    let told = std::env::var("TIDEMARK_MINUTES").ok();
+    Duration::from_mins(told.and_then(|told| told.parse().ok()).unwrap_or(0))
 }
 
 /// D-4, T-36 and the eight promises of the design, all at once.
@@ -28,13 +37,15 @@ fn nothing_is_lost_nothing_is_doubled_everyone_agrees() {
     }
     let threads = thread::available_parallelism().map_or(1, usize::from);
     let began = Instant::now();
-    let (held, failures) = Course::on_threads(threads, 1, |number| number < schedules());
+    let (schedules, time) = (schedules(), time());
+    let goes_on = |number| number < schedules || began.elapsed() < time;
+    let (held, failures) = Course::on_threads(threads, 1, goes_on);
     let seconds = began.elapsed().as_secs_f64();
     assert!(
         failures.is_empty(),
         "run them again with TIDEMARK_SEED=n: {failures:#?}"
     );
-    println!("{held} schedules in {seconds:.1} s on {threads} threads");
+    println!("{held}; {seconds:.0} s on {threads} threads");
 }
 
 #[test]

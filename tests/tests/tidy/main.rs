@@ -3,5 +3,6 @@
 
 mod documents;
 mod files;
+mod planted;
 mod source;
 mod walls;
