@@ -25,6 +25,7 @@ mod mingle;
 mod open;
 mod policies;
 mod push;
+mod reconcile;
 mod record;
 mod settle;
 mod view;
@@ -41,6 +42,10 @@ pub use mingle::{Answer, Closed, Commit, Counts, Head, Mingle, NewVersion, Pushe
 pub use open::{OpenView, Opened, open, refuse_unsupported};
 pub use policies::Policies;
 pub use push::{LocalKey, Push, Resolved};
+pub use reconcile::{
+    Deviations, Difference, Expected, Holding, Item, Span, Step, Sum, Told, Verdict, differences,
+    narrowed, read_ranges,
+};
 pub use settle::{Choice, SETTLER};
 pub use view::View;
 pub use window::{Cursor, Place, Start, leaves_out_tombstones, show, show_gone};

@@ -61,6 +61,8 @@ pub struct Claim {
     pub(super) base: Base,
     /// A person has decided so, knowing both sides: no policy is asked, and it is no repeat.
     pub(super) is_final: bool,
+    /// The session asked for it, holding it to be an edit whose mark was lost.
+    pub(super) is_asked_for: bool,
     /// Whole values that a later, different whole value replaced, oldest first.
     pub(super) replaced: Vec<Content>,
     said: Said,
@@ -104,6 +106,7 @@ impl Claim {
             updated: judged.updated,
             base,
             is_final: false,
+            is_asked_for: false,
             replaced: Vec::new(),
             ends_whole: matches!(judged.change, Change::Whole(_)),
             said: Said::of(judged.change),
@@ -121,6 +124,7 @@ impl Claim {
             updated: None,
             base,
             is_final: true,
+            is_asked_for: false,
             replaced: Vec::new(),
             ends_whole: false,
             said: Said::of(change),
@@ -138,6 +142,12 @@ impl Claim {
     /// `None`: all of them.
     pub fn from(&self) -> Option<Checkin> {
         self.base.compared.min(self.base.known)
+    }
+
+    /// Notes that the session asked for this record when it reconciled: its whole value is a
+    /// change only where nobody else has changed the record since, and its base is kept.
+    pub fn ask_for(&mut self) {
+        self.is_asked_for = true;
     }
 
     /// Takes in a later record of the same key.

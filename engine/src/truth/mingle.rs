@@ -19,6 +19,9 @@ use crate::faults::{Fault, is_planted};
 use crate::fingerprint::{DatastoreFingerprint, RecordFingerprint};
 use crate::version::{ConflictId, Stamp, Version};
 
+/// By less than this a commit skips checkins, where the clock stands behind the head.
+const SKIPPED_MICROS: u64 = 1024;
+
 /// The truth as it is before the push.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Head {
@@ -39,6 +42,10 @@ pub struct Pusher {
     pub device: DeviceId,
     /// The server's time. It may jump: the commit is later than the head all the same.
     pub now: Checkin,
+    /// Drawn at random. Where the clock stands behind the head, the commit is so much further
+    /// on, up to a millisecond: a truth that was restored from an older backup, under a clock
+    /// that runs behind, would else issue again the very checkins of the time that was lost.
+    pub random: u64,
     /// A person has confirmed what the airbag held.
     pub is_confirmed: bool,
 }
@@ -155,7 +162,12 @@ impl Mingle {
     ///
     /// `None` if the datastore's clock has run out: no checkin is later than the year 9999.
     pub fn new(head: Head, pusher: Pusher, rules: Rules, rejected: Vec<Rejection>) -> Option<Self> {
-        let next = Checkin::from_micros(head.checkin.micros() + 1).ok()?;
+        let next = if pusher.now > head.checkin {
+            pusher.now
+        } else {
+            let skipped = (pusher.random % SKIPPED_MICROS).cast_signed();
+            Checkin::from_micros(head.checkin.micros() + 1 + skipped).ok()?
+        };
         Some(Self {
             head,
             device: pusher.device,
@@ -163,7 +175,7 @@ impl Mingle {
                 checkin: if is_planted(Fault::CheckinBeforeTheLock) {
                     pusher.now
                 } else {
-                    next.max(pusher.now)
+                    next
                 },
                 device: pusher.device,
             },

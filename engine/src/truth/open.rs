@@ -32,14 +32,15 @@ pub struct OpenView {
 pub enum Opened {
     /// Both sides hold the same and nothing is pending: no session, and nothing is written.
     InSync,
-    /// A session: its mode is `fast`.
+    /// A session.
     Session {
+        /// `fast`, or `repair` where a window does not tell the device all.
+        mode: Mode,
         /// Where the pull starts. Mappings up to there are confirmed by the claim.
         last_sync: Option<Checkin>,
         /// The attempt to keep as the device's last one that got a session.
         attempt: Option<Uuid>,
-        /// The device's fingerprint is not the expected one. The windowed sync carries its
-        /// changes all the same, and its finish answers `in_sync: false`: for the log.
+        /// The device's fingerprint is not the expected one: for the log.
         is_suspect: bool,
         /// The device holds nothing yet, so that tombstones are left out.
         leaves_out_tombstones: bool,
@@ -60,8 +61,8 @@ pub fn refuse_unsupported(request: &OpenRequest) -> Result<(), Problem> {
         let detail = "`device_uuid` is a UUID that the device has drawn, not the nil one";
         return Err(Problem::new(Code::Malformed, detail));
     }
-    if !matches!(request.mode, Mode::Auto | Mode::Fast) {
-        let detail = "this server syncs in the modes `auto` and `fast` only";
+    if !matches!(request.mode, Mode::Auto | Mode::Fast | Mode::Repair) {
+        let detail = "this server syncs in the modes `auto`, `fast` and `repair` only";
         return Err(Problem::new(Code::NotSupported, detail));
     }
     if request.direction != Direction::Both || request.mirror {
@@ -75,8 +76,7 @@ pub fn refuse_unsupported(request: &OpenRequest) -> Result<(), Problem> {
 ///
 /// # Errors
 /// `malformed` (the fingerprint), `session_gone`, `stale_device`, or `not_supported` where the
-/// truth was restored from an older backup, or the device was away for so long that only a
-/// repair brings both together.
+/// truth was restored from an older backup.
 pub fn open(request: &OpenRequest, view: &OpenView) -> Result<Opened, Problem> {
     let fingerprint = read_fingerprint(request.fingerprint.as_deref())?;
     if view.is_issued {
@@ -86,7 +86,10 @@ pub fn open(request: &OpenRequest, view: &OpenView) -> Result<Opened, Problem> {
         .push
         .as_ref()
         .is_some_and(|push| !push.records.is_empty());
-    if request.pending == 0 && !pushes && fingerprint == Some(view.expected_at_head) {
+    // Who asks for a repair doubts that the fingerprint is that of what the device holds.
+    let is_doubted = request.mode == Mode::Repair;
+    let holds_head = fingerprint == Some(view.expected_at_head);
+    if request.pending == 0 && !pushes && holds_head && !is_doubted {
         return Ok(Opened::InSync);
     }
     if !view.is_issued {
@@ -95,13 +98,15 @@ pub fn open(request: &OpenRequest, view: &OpenView) -> Result<Opened, Problem> {
                       all it has; restore a newer backup";
         return Err(Problem::new(Code::NotSupported, detail));
     }
-    if needs_repair(request, view, fingerprint) {
-        let detail = "this device was away for longer than deletions are remembered here: it must \
-                      be repaired, which this server cannot do yet. The device keeps all it has";
-        return Err(Problem::new(Code::NotSupported, detail));
-    }
     let is_suspect = fingerprint.is_some() && fingerprint != view.expected_at_last_sync;
+    let is_behind = needs_repair(request, view, fingerprint);
+    let is_repaired = is_doubted || is_behind || is_suspect && request.mode == Mode::Auto;
     Ok(Opened::Session {
+        mode: if is_repaired {
+            Mode::Repair
+        } else {
+            Mode::Fast
+        },
         last_sync: request.last_sync,
         attempt: request.attempts.last().copied(),
         is_suspect,

@@ -76,6 +76,9 @@ impl Deciding<'_> {
                 if !newest.is_tombstone() && acked == Some(content.fingerprint) {
                     return self.unchanged(newest, None);
                 }
+                if self.claim.is_asked_for && !self.is_latest_word(newest) {
+                    return self.stand_back(newest, content);
+                }
                 self.edit(newest, Said::Whole(&content.value), Some(content));
             }
             Change::Fields(ref fields) => self.edit(newest, Said::Fields(fields), None),

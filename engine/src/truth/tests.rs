@@ -8,6 +8,7 @@ mod pull;
 mod push;
 mod pushed;
 mod random;
+mod reconciling;
 mod records;
 mod settling;
 mod world;

@@ -123,6 +123,7 @@ impl Service {
         let pusher = Pusher {
             device: SETTLER,
             now,
+            random: self.random_behind(now, datastore.head),
             is_confirmed: true,
         };
         let rules = self.rules(datastore);

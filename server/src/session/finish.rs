@@ -46,6 +46,7 @@ impl Service {
             session.last_sync = last_sync;
             (session.from, session.pulled, session.remaining) = (None, None, None);
             session.acked = false;
+            change.forget_told(&session).await?;
             change.update_session(&session).await?;
         }
         change.commit().await?;

@@ -276,6 +276,16 @@ impl Service {
         })
     }
 
+    /// A random number for a commit after this head, drawn where the clock stands behind it: only
+    /// there it counts.
+    fn random_behind(&self, now: Checkin, head: Checkin) -> u64 {
+        if now > head {
+            0
+        } else {
+            self.inner.clock.random_uuid().as_u64_pair().1
+        }
+    }
+
     fn expiry_micros(&self) -> i64 {
         i64::try_from(self.inner.settings.session_expiry.as_micros()).unwrap_or(i64::MAX)
     }

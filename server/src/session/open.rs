@@ -59,25 +59,24 @@ impl Service {
             }
         };
         let view = open_view(&mut change, caller, &datastore, request).await?;
-        let (last_sync, attempt, is_suspect, leaves_out_tombstones) =
-            match truth::open(request, &view)? {
-                Opened::InSync => {
-                    change.commit().await?;
-                    return Ok(self.in_sync(datastore));
-                }
-                Opened::Session {
-                    last_sync,
-                    attempt,
-                    is_suspect,
-                    leaves_out_tombstones,
-                } => (last_sync, attempt, is_suspect, leaves_out_tombstones),
-            };
+        let opened = truth::open(request, &view)?;
+        let Opened::Session {
+            mode,
+            last_sync,
+            attempt,
+            is_suspect,
+            leaves_out_tombstones,
+        } = opened
+        else {
+            change.commit().await?;
+            return Ok(self.in_sync(datastore));
+        };
         let device = request.device_uuid;
         let session = Session {
             id: SessionId::new(self.inner.clock.random_uuid()),
             datastore: datastore.id.clone(),
             device,
-            mode: Mode::Fast,
+            mode,
             last_sync,
             max_checkin: datastore.head,
             leaves_out_tombstones,
@@ -97,12 +96,13 @@ impl Service {
             .await?;
         change.commit().await?;
         if is_suspect {
-            let datastore = &datastore.id;
-            tracing::warn!(%device, datastore, "a device opens with an unexpected fingerprint");
+            let (datastore, mode) = (&datastore.id, mode.as_str());
+            tracing::warn!(%device, datastore, mode, "a device opens with an unexpected fingerprint");
         }
         Ok(OpenAnswer {
             sync_uuid: Some(session.id),
             last_sync,
+            mode,
             in_sync: false,
             ..self.in_sync(datastore)
         })

@@ -102,6 +102,11 @@ impl Service {
             .await?;
         drop((local_ids, derived));
         let mut resolved = push.resolve(known);
+        let asked_for = change.asked_for(session).await?;
+        let claims = resolved.claims.iter_mut();
+        claims
+            .filter(|claim| asked_for.contains(claim.key()))
+            .for_each(Claim::ask_for);
         // The tables are ordered by key: written in their order, their pages fill one by one.
         resolved
             .claims
@@ -114,6 +119,7 @@ impl Service {
         let pusher = Pusher {
             device: session.device,
             now,
+            random: self.random_behind(now, head.checkin),
             is_confirmed,
         };
         let rules = self.rules(&datastore);

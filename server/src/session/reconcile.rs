@@ -1,8 +1,29 @@
 //! Reconcile: ranges of keys compared by their fingerprints, at the session's moment of the truth.
 
-use tidemark_protocol::{Code, Problem, ReconcileAnswer, ReconcileRequest};
+use tidemark_engine::truth::{
+    Answer, Deviations, Difference, Holding, Item, Span, Step, Sum, Told, Verdict, differences,
+    narrowed, read_ranges, show,
+};
+use tidemark_protocol::{
+    Key, Limits, Problem, ReconcileAnswer, ReconcileRange, ReconcileRequest, ServerRecord,
+};
 
 use super::{Caller, Service};
+use crate::store::{Session, Shown, Snapshot};
+
+/// About how many bytes a range takes on the wire, and an item.
+const RANGE_BYTES: u64 = 200;
+const ITEM_BYTES: u64 = 80;
+
+/// A call being answered.
+struct Talk {
+    snapshot: Snapshot,
+    session: Session,
+    deviations: Deviations,
+    limits: Limits,
+    answer: ReconcileAnswer,
+    bytes: u64,
+}
 
 impl Service {
     pub(super) async fn reconcile_ranges(
@@ -10,11 +31,162 @@ impl Service {
         caller: &Caller,
         request: ReconcileRequest,
     ) -> Result<ReconcileAnswer, Problem> {
+        let limits = self.inner.settings.limits;
+        let ranges = read_ranges(request.ranges, limits.pull_records)?;
         let now = self.now()?;
         let mut snapshot = self.inner.store.snapshot().await?;
-        self.alive(&mut snapshot, caller, request.sync_uuid, now)
+        let session = self
+            .alive(&mut snapshot, caller, request.sync_uuid, now)
             .await?;
-        let detail = "this server cannot reconcile yet: finish as you are";
-        Err(Problem::new(Code::NotSupported, detail))
+        let exceptions = snapshot
+            .exceptions(
+                &session.datastore,
+                session.device,
+                Some(session.max_checkin),
+            )
+            .await?;
+        let mut talk = Talk {
+            snapshot,
+            session,
+            deviations: Deviations::new(exceptions),
+            limits,
+            answer: ReconcileAnswer::default(),
+            bytes: 0,
+        };
+        for told in ranges {
+            talk.take(told).await?;
+        }
+        let answer = talk.answer;
+        drop(talk.snapshot);
+
+        // Sent only if the session still lives; what was sent is kept for its acks, and what was
+        // asked for until it is pushed.
+        let mut change = self.inner.store.change().await?;
+        let mut session = self
+            .alive(&mut change, caller, request.sync_uuid, now)
+            .await?;
+        let records = answer.records.iter().map(|record| &record.key);
+        let told: Vec<&Key> = records.chain(&answer.drop).collect();
+        change
+            .keep_reconciled(&session, &told, &answer.send)
+            .await?;
+        session.touched = now.micros();
+        change.update_session(&session).await?;
+        change.commit().await?;
+        Ok(answer)
     }
+}
+
+impl Talk {
+    /// Answers what one range comes to.
+    async fn take(&mut self, told: Told) -> Result<(), Problem> {
+        let expected = self.expected(&told.span).await?;
+        match (told.step(expected), told.holding) {
+            (Step::Same, _) => Ok(()),
+            (Step::Decide, Holding::Items(held)) if self.has_room() => {
+                self.decide(told.span, &held).await
+            }
+            (Step::Narrow, _) if self.has_room() => self.narrow(told.span).await,
+            _ => {
+                self.tell(told.span.with_sum(expected));
+                Ok(())
+            }
+        }
+    }
+
+    fn has_room(&self) -> bool {
+        let most = self.limits.pull_records as usize;
+        self.answer.records.len() < most
+            && self.answer.ranges.len() < most
+            && self.bytes < self.limits.body_bytes
+    }
+
+    fn tell(&mut self, range: ReconcileRange) {
+        let items = range.items.as_ref().map_or(0, Vec::len);
+        self.bytes += RANGE_BYTES + ITEM_BYTES * items as u64;
+        self.answer.ranges.push(range);
+    }
+
+    /// What is expected of the device in a range.
+    async fn expected(&mut self, span: &Span) -> Result<Sum, Problem> {
+        let (datastore, at) = (&self.session.datastore, self.session.max_checkin);
+        let truth = self.snapshot.range_sum(datastore, span, at).await?;
+        Ok(self.deviations.over(span, truth))
+    }
+
+    async fn items(&mut self, span: &Span) -> Result<Vec<Item>, Problem> {
+        let (datastore, at) = (&self.session.datastore, self.session.max_checkin);
+        Ok(self.snapshot.items(datastore, span, at).await?)
+    }
+
+    async fn narrow(&mut self, span: Span) -> Result<(), Problem> {
+        let truth = self.items(&span).await?;
+        let expected = self.deviations.items(&span, truth);
+        for range in narrowed(span, &expected) {
+            self.tell(range);
+        }
+        Ok(())
+    }
+
+    /// Decides record by record, as far as the answer has room; the rest comes back as a range.
+    async fn decide(&mut self, span: Span, held: &[Item]) -> Result<(), Problem> {
+        let truth = self.items(&span).await?;
+        let found = differences(self.deviations.items(&span, truth), held);
+        let verdicts = self.verdicts(&found).await?;
+        let is_sent = |(_, verdict): &&(&Difference, Verdict)| *verdict == Verdict::Record;
+        let sent = verdicts.iter().filter(is_sent).map(|(one, _)| &one.key);
+        let room = self.limits.pull_records as usize - self.answer.records.len();
+        let keys: Vec<&Key> = sent.take(room).collect();
+        let bytes = self.limits.body_bytes.saturating_sub(self.bytes);
+        let shown = self
+            .snapshot
+            .versions_of(&self.session, &keys, bytes)
+            .await?;
+        self.bytes += shown.iter().map(Shown::bytes).sum::<u64>();
+        let mut shown = shown.into_iter().peekable();
+        for (Difference { key, .. }, verdict) in verdicts {
+            match verdict {
+                Verdict::Record => {
+                    let Some(version) = shown.next_if(|next| next.version.key == *key) else {
+                        let rest = span.rest_from(key);
+                        let expected = self.expected(&rest).await?;
+                        self.tell(rest.with_sum(expected));
+                        break;
+                    };
+                    self.answer.records.push(record(version));
+                }
+                Verdict::Drop => self.answer.drop.push(key.clone()),
+                Verdict::Send => self.answer.send.push(key.clone()),
+            }
+        }
+        Ok(())
+    }
+
+    async fn verdicts<'a>(
+        &mut self,
+        found: &'a [Difference],
+    ) -> Result<Vec<(&'a Difference, Verdict)>, Problem> {
+        let told = found
+            .iter()
+            .filter_map(|one| Some((one.key.clone(), one.told?)));
+        let told: Vec<Item> = told.collect();
+        let datastore = &self.session.datastore;
+        let held = self.snapshot.held_ever(datastore, &told).await?;
+        let verdict = |one: &'a Difference| {
+            let was_acked = one
+                .told
+                .is_some_and(|told| self.deviations.has_held(&one.key, told));
+            (one, one.verdict(was_acked || held.contains(&one.key)))
+        };
+        Ok(found.iter().map(verdict).collect())
+    }
+}
+
+/// A record as it is sent whole: what the device holds of it is not known.
+fn record(shown: Shown) -> ServerRecord {
+    let pushed = shown.pushed.map(|answer| Answer {
+        whole: None,
+        ..answer
+    });
+    show(shown.version, None, pushed.as_ref(), shown.unconfirmed)
 }

@@ -81,7 +81,7 @@ mod sqlite {
             tombstones_wait_for_an_open_pull
             moments_that_are_not_whole_are_not_shown;
         upkeep:
-            a_device_from_before_forgotten_is_told
+            a_device_from_before_forgotten_is_repaired
             an_expired_session_goes_in_parts
             compaction_runs_while_devices_sync
             compaction_may_stop_anywhere

@@ -9,6 +9,7 @@ use std::{
 };
 
 use serde_json::json;
+use tidemark_protocol::Mode;
 use tidemark_server::{
     session::{Dropped, ROWS_MAX, Retention},
     store::Store,
@@ -19,9 +20,9 @@ use crate::support::{Device, World, many, pending};
 
 const HOUR: i64 = 3_600_000_000;
 
-/// T-66: a device that was away for longer than deletions are remembered is told so with a stable
-/// code, keeps what it has, and is never synced by a window; one that holds all is in sync.
-pub(crate) async fn a_device_from_before_forgotten_is_told(world: World) {
+/// T-66: a device that was away for longer than deletions are remembered is repaired; one that holds
+/// all is in sync.
+pub(crate) async fn a_device_from_before_forgotten_is_repaired(world: World) {
     let retention = Retention {
         history: Duration::ZERO,
         tombstones: Duration::from_hours(2),
@@ -41,13 +42,9 @@ pub(crate) async fn a_device_from_before_forgotten_is_told(world: World) {
     late.push(json!([])).await.unwrap();
     world.clock.jump(2 * HOUR);
     assert_eq!(service.compact().await.unwrap().tombstones, 1);
-    let held = late.keys();
     for pending in [0, 2] {
-        let refused = late.open(pending).await.unwrap_err();
-        assert_eq!(refused.code.as_str(), "not_supported");
-        late.attempts.pop();
+        assert_eq!(late.open(pending).await.unwrap().mode, Mode::Repair);
     }
-    assert_eq!(late.keys(), held);
     assert!(ann.open(0).await.unwrap().in_sync);
     let mut new = Device::of(&service, "ann");
     new.sync(json!([])).await;

@@ -12,6 +12,7 @@ mod opening;
 mod pulling;
 mod pushing;
 mod random;
+mod reconciling;
 mod seed;
 mod talk;
 mod tokens;

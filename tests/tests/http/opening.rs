@@ -255,7 +255,7 @@ fn a_device_that_is_not_what_it_should_be_is_told() {
     let opened = open(&client, 1, wrong);
     assert_eq!(
         (&opened["mode"], &opened["in_sync"]),
-        (&json!("fast"), &json!(false))
+        (&json!("repair"), &json!(false))
     );
 }
 

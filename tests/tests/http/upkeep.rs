@@ -63,7 +63,7 @@ fn by_hand(server: &Server, statement: &'static str) {
     });
 }
 
-/// T-71, T-66: what was dropped is told; a device that missed a forgotten deletion is refused.
+/// T-71, T-66: what was dropped is told; a device that missed a forgotten deletion is repaired.
 #[test]
 fn compact_works_beside_the_server() {
     let server = Server::start();
@@ -98,7 +98,7 @@ fn compact_works_beside_the_server() {
         said(&dropped)
     );
     let late = opening(1, json!({"last_sync": checkin, "pending": 1}));
-    assert_eq!(alice.post("/v1/sync/open", &late).code(), "not_supported");
+    assert_eq!(alice.done("/v1/sync/open", &late)["mode"], "repair");
     assert_eq!(alice.records(), Vec::<Value>::new());
     assert!(on(&server, "verify", &[]).status.success());
 

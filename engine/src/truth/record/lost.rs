@@ -89,6 +89,32 @@ impl Deciding<'_> {
         self.keep(lost, tombstone.entity.clone())
     }
 
+    /// Whether nobody else has changed the record since the base, and the base is kept.
+    pub(super) fn is_latest_word(&self, newest: &Version) -> bool {
+        let (device, known) = (self.mingle.device, self.claim.base.known);
+        let mut stamps = newest.stamps.all();
+        self.base().is_some() && !stamps.any(|stamp| stamp.is_unknown_to(device, known))
+    }
+
+    /// The truth stays, and what was asked for is kept beside it. Nobody knows when it was said.
+    pub(super) fn stand_back(mut self, newest: &Version, asked_for: &Content) {
+        let live = self.history.last_live();
+        if live.is_some_and(|(_, live)| live.value == asked_for.value) {
+            return self.unchanged(newest, None);
+        }
+        let truth = newest.content.as_ref();
+        let lost = Lost {
+            fields: Vec::new(),
+            truth: truth.map(|truth| truth.value.clone()),
+            theirs: newest.stamps.newest(),
+            device: Some(asked_for.value.clone()),
+            overridden: None,
+            is_settled: false,
+        };
+        let conflict = self.keep(lost, newest.entity.clone());
+        self.unchanged(newest, Some(conflict));
+    }
+
     fn name(&self, pushed: Pushed<'_>, overridden: Option<Checkin>) -> ConflictId {
         let base = self.claim.base.compared;
         conflict_id(

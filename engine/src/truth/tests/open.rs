@@ -4,7 +4,7 @@ use std::format;
 use std::string::ToString;
 
 use serde_json::{Value, json};
-use tidemark_protocol::{Ack, Code, FinishRequest, Key, OpenRequest};
+use tidemark_protocol::{Ack, Code, FinishRequest, Key, Mode, OpenRequest};
 use uuid::Uuid;
 
 use super::world::{at, device};
@@ -97,23 +97,30 @@ fn t24_an_empty_sync_needs_no_session() {
     }
 }
 
-/// T-25: a fingerprint that is not the expected one still gets its windowed sync, is told at
-/// the finish, and is for the log.
+/// T-25: `auto` becomes `repair` where the fingerprint is not the expected one; `repair` is taken
+/// at its word, be the fingerprint that of the head; `fast` too, and the fingerprint is for the log.
 #[test]
-fn t25_a_differing_fingerprint_is_suspect() {
-    let suspect = |fingerprint: Option<DatastoreFingerprint>| {
-        let members = json!({"attempts": attempts(&[1, 2]), "last_sync": at(5), "pending": 1,
+fn t25_a_differing_fingerprint_is_repaired() {
+    let opened = |mode: &str, fingerprint: Option<DatastoreFingerprint>| {
+        let members = json!({"attempts": attempts(&[1, 2]), "last_sync": at(5), "mode": mode,
             "fingerprint": fingerprint});
         match open(&request(members), &view()) {
             Ok(Opened::Session {
+                mode,
                 is_suspect,
                 last_sync,
                 ..
-            }) if last_sync == Some(at(5)) => is_suspect,
+            }) if last_sync == Some(at(5)) => (mode, is_suspect),
             other => panic!("{other:?}"),
         }
     };
-    assert!(!suspect(None) && !suspect(Some(sum(5))) && suspect(Some(sum(4))));
+    assert_eq!(opened("auto", None), (Mode::Fast, false));
+    assert_eq!(opened("auto", Some(sum(5))), (Mode::Fast, false));
+    assert_eq!(opened("auto", Some(sum(4))), (Mode::Repair, true));
+    assert_eq!(opened("fast", Some(sum(4))), (Mode::Fast, true));
+    for fingerprint in [None, Some(sum(4)), Some(sum(5)), Some(sum(9))] {
+        assert_eq!(opened("repair", fingerprint).0, Mode::Repair);
+    }
     let garbled = request(json!({"attempts": attempts(&[1, 2]), "fingerprint": "00"}));
     assert_eq!(open(&garbled, &view()).unwrap_err().code, Code::Malformed);
 }
@@ -137,37 +144,35 @@ fn t26_a_restored_truth_refuses_a_later_last_sync() {
 }
 
 /// T-66: a device that may have missed a deletion which was forgotten, or is held to a fingerprint
-/// that was dropped, is refused with a stable code, never synced by a window.
+/// that was dropped, is repaired, whatever it asks for; a window alone never brings it in sync.
 #[test]
-fn t66_a_device_from_before_forgotten_is_never_fast() {
+fn t66_a_device_from_before_forgotten_is_repaired() {
     let forgetful = OpenView {
         attempt: None,
         forgotten: Some(at(6)),
         ..view()
     };
-    let opens =
-        |members: Value, view: &OpenView| open(&request(members), view).map_err(|it| it.code);
-    let refused = Err(Code::NotSupported);
+    let mode = |members: Value, view: &OpenView| match open(&request(members), view) {
+        Ok(Opened::Session { mode, .. }) => mode,
+        other => panic!("{other:?}"),
+    };
     for members in [
         json!({"last_sync": at(5)}),
+        json!({"last_sync": at(5), "mode": "fast"}),
         json!({"last_sync": at(5), "fingerprint": sum(5), "pending": 3}),
         json!({"fingerprint": sum(3)}),
         json!({}),
     ] {
-        assert_eq!(opens(members.clone(), &forgetful), refused, "{members}");
-        assert!(
-            opens(
-                members,
-                &OpenView {
-                    forgotten: None,
-                    ..forgetful
-                }
-            )
-            .is_ok()
-        );
+        assert_eq!(mode(members, &forgetful), Mode::Repair);
     }
+    let remembering = OpenView {
+        forgotten: None,
+        ..forgetful
+    };
+    let known = json!({"last_sync": at(5), "fingerprint": sum(5), "pending": 3});
+    assert_eq!(mode(known, &remembering), Mode::Fast);
     for members in [json!({"last_sync": at(6)}), json!({"last_sync": at(7)})] {
-        assert!(opens(members, &forgetful).is_ok());
+        assert_eq!(mode(members, &forgetful), Mode::Fast);
     }
     let beginning = OpenView {
         expected_at_last_sync: Some(DatastoreFingerprint::EMPTY),
@@ -175,8 +180,9 @@ fn t66_a_device_from_before_forgotten_is_never_fast() {
     };
     for last_sync in [None, Some(at(1))] {
         let nothing = json!({"last_sync": last_sync, "fingerprint": DatastoreFingerprint::EMPTY});
-        assert!(
-            opens(nothing, &beginning).is_ok(),
+        assert_eq!(
+            mode(nothing, &beginning),
+            Mode::Fast,
             "it has nothing to revive"
         );
     }
@@ -184,26 +190,27 @@ fn t66_a_device_from_before_forgotten_is_never_fast() {
         seen: None,
         ..forgetful
     };
-    assert!(
-        opens(json!({}), &new).is_ok(),
+    assert_eq!(
+        mode(json!({}), &new),
+        Mode::Fast,
         "told nothing, taken as empty"
     );
-    assert_eq!(opens(json!({"fingerprint": sum(3)}), &new), refused);
+    assert_eq!(mode(json!({"fingerprint": sum(3)}), &new), Mode::Repair);
     let dropped = OpenView {
         forgotten: None,
         expected_at_last_sync: None,
         ..view()
     };
     let claim = json!({"attempts": attempts(&[1, 2]), "last_sync": at(5), "pending": 1});
-    assert_eq!(opens(claim, &dropped), refused);
+    assert_eq!(mode(claim, &dropped), Mode::Repair);
     let same = json!({"attempts": attempts(&[1, 2]), "last_sync": at(5), "fingerprint": sum(9)});
-    assert_eq!(opens(same, &dropped), Ok(Opened::InSync));
+    assert_eq!(open(&request(same), &dropped), Ok(Opened::InSync));
 }
 
 /// T-27: what this server does not do is refused with a stable code, never done otherwise.
 #[test]
 fn t27_other_modes_and_directions_are_refused() {
-    for mode in ["repair", "slow", "refresh", "pull_truth", "push_truth"] {
+    for mode in ["slow", "refresh", "pull_truth", "push_truth"] {
         let refused = refuse_unsupported(&request(json!({"mode": mode}))).unwrap_err();
         assert_eq!((refused.code, refused.status), (Code::NotSupported, 501));
     }
@@ -216,7 +223,7 @@ fn t27_other_modes_and_directions_are_refused() {
     }
     let old = refuse_unsupported(&request(json!({"protocol": 2}))).unwrap_err();
     assert_eq!(old.code, Code::Protocol);
-    for mode in ["auto", "fast"] {
+    for mode in ["auto", "fast", "repair"] {
         assert_eq!(refuse_unsupported(&request(json!({"mode": mode}))), Ok(()));
     }
 }

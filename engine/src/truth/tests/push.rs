@@ -420,6 +420,26 @@ fn t19_checkins_grow_whatever_the_clock_says() {
     }
 }
 
+/// T-78: behind the head the clock tells nothing, and the new checkin is none that can be told
+/// beforehand; a truth restored from a backup does not give out again what it gave out before.
+#[test]
+fn t78_behind_the_head_checkins_are_skipped_at_random() {
+    let next = |now, random| {
+        let mut world = World::new();
+        world.now = 5_000;
+        world.push(device(1), &[new(local(1), json!(1))]);
+        (world.now, world.random) = (now, random);
+        world.push(device(1), &[new(local(2), json!(1))]);
+        world.head.checkin
+    };
+    for now in [0, 4_999, 5_000] {
+        assert_eq!(next(now, 0), at(5_001));
+        assert_eq!(next(now, 1_023), at(6_024));
+        assert_eq!(next(now, u64::MAX), at(6_024));
+    }
+    assert_eq!(next(5_001, 700), at(5_001), "the clock's own time");
+}
+
 /// T-20: giving back what the device acked to hold instead of the truth's value is no change.
 #[test]
 fn t20_a_shortened_value_given_back_is_no_change() {

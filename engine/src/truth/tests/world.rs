@@ -10,8 +10,8 @@ use tidemark_protocol::{Checkin, DeviceId, Key, LocalId, PushSummary};
 
 use crate::fingerprint::{DatastoreFingerprint, RecordFingerprint};
 use crate::truth::{
-    Answer, Choice, Closed, Commit, Conflict, Head, Held, LocalKey, Mingle, Push, Pusher, Rules,
-    SETTLER, View, Writes,
+    Answer, Choice, Claim, Closed, Commit, Conflict, Head, Held, LocalKey, Mingle, Push, Pusher,
+    Rules, SETTLER, View, Writes,
 };
 use crate::version::{ConflictId, Version};
 
@@ -20,6 +20,7 @@ use crate::version::{ConflictId, Version};
 pub(super) struct World {
     pub(super) head: Head,
     pub(super) now: i64,
+    pub(super) random: u64,
     pub(super) versions: BTreeMap<Key, Vec<Version>>,
     pub(super) local_keys: BTreeMap<LocalId, LocalKey>,
     pub(super) conflicts: BTreeMap<ConflictId, Conflict>,
@@ -28,6 +29,8 @@ pub(super) struct World {
     /// How many of them wait for a person, by the count that is kept.
     pub(super) open: u64,
     pub(super) acked: BTreeMap<(DeviceId, Key), RecordFingerprint>,
+    /// What the pushing session asked for when it reconciled.
+    pub(super) asked_for: Vec<Key>,
     pub(super) slice: usize,
     pub(super) rules: Rules,
 }
@@ -97,12 +100,14 @@ impl World {
         Self {
             head,
             now: 0,
+            random: 0,
             versions: BTreeMap::new(),
             local_keys: BTreeMap::new(),
             conflicts: BTreeMap::new(),
             stored: BTreeMap::new(),
             open: 0,
             acked: BTreeMap::new(),
+            asked_for: Vec::new(),
             slice: usize::MAX,
             rules: Rules::default(),
         }
@@ -147,12 +152,15 @@ impl World {
         let pusher = Pusher {
             device: by,
             now,
+            random: self.random,
             is_confirmed,
         };
         let mut mingle =
             Mingle::new(self.head, pusher, self.rules.clone(), resolved.rejected).unwrap();
         let (mut answers, mut conflicts) = (Vec::new(), Vec::new());
         let mut claims = resolved.claims;
+        let asked_for = |claim: &&mut Claim| self.asked_for.contains(claim.key());
+        claims.iter_mut().filter(asked_for).for_each(Claim::ask_for);
         while !claims.is_empty() {
             let rest = claims.split_off(claims.len().min(self.slice));
             let view = next.view(by, &claims);
@@ -178,6 +186,7 @@ impl World {
         let pusher = Pusher {
             device: SETTLER,
             now: at(self.now),
+            random: self.random,
             is_confirmed: true,
         };
         let mut mingle = Mingle::new(self.head, pusher, self.rules.clone(), Vec::new()).unwrap();
@@ -228,7 +237,7 @@ impl World {
         assert_eq!(open.count() as u64, self.open);
     }
 
-    fn view(&self, by: DeviceId, claims: &[crate::truth::Claim]) -> View {
+    fn view(&self, by: DeviceId, claims: &[Claim]) -> View {
         let mut view = View::new();
         for claim in claims {
             let kept = self

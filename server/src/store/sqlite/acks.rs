@@ -16,7 +16,8 @@ use super::{
     window::bound,
 };
 
-/// The versions that a session was sent up to (?8, ?9), of those made after ?10.
+/// The versions that a session was sent up to (?8, ?9), or when it reconciled, of those made after
+/// ?10.
 macro_rules! sent {
     () => {
         concat!(
@@ -26,7 +27,13 @@ macro_rules! sent {
             "and (checkin, key) <= (?8, ?9) and checkin > ?10 \
              union select version.key, version.checkin from",
             due!(""),
-            "and (version.checkin, version.key) <= (?8, ?9) and version.checkin > ?10) "
+            "and (version.checkin, version.key) <= (?8, ?9) and version.checkin > ?10 \
+             union select told.key, told.checkin from reconciled told \
+             cross join version on version.datastore = ?1 and version.key = told.key \
+               and version.checkin = told.checkin \
+               and (version.superseded is null or version.superseded > ?4) \
+             where told.datastore = ?1 and told.sync_uuid = ?2 and told.asked = 0 \
+               and told.checkin > ?10) "
         )
     };
 }

@@ -60,6 +60,11 @@ impl Change {
                  (select key from acked where datastore = ?1 and sync_uuid = ?2 limit cast(?3 as integer))",
                 limit,
             ),
+            (
+                "delete from reconciled where datastore = ?1 and sync_uuid = ?2 and key in \
+                 (select key from reconciled where datastore = ?1 and sync_uuid = ?2 limit cast(?3 as integer))",
+                limit,
+            ),
         ] {
             let gone = sqlx::query(statement)
                 .bind(datastore)

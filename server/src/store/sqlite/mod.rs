@@ -14,6 +14,7 @@ mod expiry;
 mod mingle;
 #[cfg(test)]
 mod plans;
+mod reconcile;
 mod records;
 mod sessions;
 mod staged;

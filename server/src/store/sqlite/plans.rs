@@ -3,7 +3,9 @@
 
 use sqlx::{AssertSqlSafe, Row};
 
-use super::{Gates, Sqlite, acks, compaction, conflicts, mingle, records, sessions, view, window};
+use super::{
+    Gates, Sqlite, acks, compaction, conflicts, mingle, reconcile, records, sessions, view, window,
+};
 
 /// What may be read from end to end: what was bound, and what a statement itself made.
 const SMALL: [&str; 7] = [
@@ -26,7 +28,7 @@ const LARGE: [&str; 6] = [
     "told",
 ];
 
-const HOT: [(&str, &str); 23] = [
+const HOT: [(&str, &str); 27] = [
     ("supersede", mingle::SUPERSEDE),
     ("keep answers", mingle::KEEP_ANSWERS),
     ("versions", view::VERSIONS),
@@ -50,6 +52,10 @@ const HOT: [(&str, &str); 23] = [
     ("open conflicts count", conflicts::OPEN[1]),
     ("settled conflicts", conflicts::SETTLED[0]),
     ("settled conflicts count", conflicts::SETTLED[1]),
+    ("items", reconcile::ITEMS),
+    ("held", reconcile::HELD),
+    ("versions of", reconcile::VERSIONS),
+    ("keep told", reconcile::KEEP_TOLD),
 ];
 
 const COMPACTION: [(&str, &str); 10] = [

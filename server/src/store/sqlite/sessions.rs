@@ -199,6 +199,7 @@ impl Change {
             "delete from staged where datastore = ?1 and sync_uuid = ?2",
             "delete from pushed where datastore = ?1 and sync_uuid = ?2",
             "delete from acked where datastore = ?1 and sync_uuid = ?2",
+            "delete from reconciled where datastore = ?1 and sync_uuid = ?2",
             "delete from session where datastore = ?1 and sync_uuid = ?2",
         ] {
             sqlx::query(statement)

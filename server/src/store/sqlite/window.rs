@@ -20,18 +20,26 @@ use super::{
     view,
 };
 
-/// A version with what the session is told beside it: ?1 datastore, ?2 session, ?3 device. A
-/// value that the device is known to hold is not read.
-macro_rules! shown {
+/// What the session is told beside the value of a version: ?1 datastore, ?2 session, ?3 device.
+macro_rules! beside_value {
     () => {
-        "select version.key, version.checkin, version.entity, version.created, \
+        "version.key, version.checkin, version.entity, version.created, \
          version.updated, version.device, version.stamps, version.fingerprint, \
          version.conflict, \
-         case when pushed.fingerprint = version.fingerprint then '' else version.value end \
-           as value, \
          pushed.key as pushed_key, pushed.local_id as pushed_local_id, \
          pushed.fingerprint as pushed_whole, pushed.conflict as pushed_conflict, \
          local_key.local_id as unconfirmed"
+    };
+}
+
+/// A version with that. A value that the device is known to hold is not read.
+macro_rules! shown {
+    () => {
+        concat!(
+            "select case when pushed.fingerprint = version.fingerprint then '' \
+             else version.value end as value, ",
+            beside_value!()
+        )
     };
 }
 
@@ -54,6 +62,8 @@ macro_rules! early_from {
         )
     };
 }
+
+pub(super) use {beside, beside_value};
 
 /// A part of what a session is to be sent.
 #[derive(Clone, Copy, Debug)]
@@ -206,7 +216,8 @@ pub(super) fn bound(place: Option<&Place>) -> (i64, &str) {
     }
 }
 
-fn shown(row: &SqliteRow) -> Result<Shown, StoreError> {
+/// Reads a version with what is told beside it.
+pub(super) fn shown(row: &SqliteRow) -> Result<Shown, StoreError> {
     Ok(Shown {
         version: view::version(row)?,
         pushed: answer(row, false)?,

@@ -12,7 +12,7 @@ struct Check {
     mend: &'static str,
 }
 
-const CHECKS: [Check; 14] = [
+const CHECKS: [Check; 15] = [
     Check {
         select: "select 'its row' from datastore where id = ?1 \
             and head is not (select max(checkin) from commits where datastore = ?1)",
@@ -85,6 +85,13 @@ const CHECKS: [Check; 14] = [
         mend: "delete the row from `acked`",
     },
     Check {
+        select: "select 'session ' || sync_uuid || ', record ' || key from reconciled \
+            where datastore = ?1 and not exists (select 1 from session \
+            where session.sync_uuid = reconciled.sync_uuid and session.datastore = ?1)",
+        wrong: "it was reconciled in a session that is over",
+        mend: "delete the row from `reconciled`",
+    },
+    Check {
         select: "select 'device ' || device || ', record ' || key from client_state \
             where datastore = ?1 and not exists (select 1 from device \
             where device.datastore = ?1 and device.device_uuid = client_state.device)",
@@ -116,7 +123,7 @@ const CHECKS: [Check; 14] = [
 ];
 
 /// All tables whose rows belong to a datastore.
-const TABLES: [&str; 11] = [
+const TABLES: [&str; 13] = [
     "member",
     "commits",
     "version",
@@ -128,6 +135,8 @@ const TABLES: [&str; 11] = [
     "pushed",
     "acked",
     "conflict",
+    "reconciled",
+    "range_sum",
 ];
 
 impl Snapshot {

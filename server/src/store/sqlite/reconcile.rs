@@ -1,0 +1,199 @@
+//! What the truth holds of ranges of keys at a session's moment, and what a session was told of
+//! them, or asked for.
+
+use std::collections::HashSet;
+
+use futures_util::TryStreamExt;
+use serde_json::json;
+use sqlx::{
+    Sqlite,
+    query::Query,
+    sqlite::{SqliteArguments, SqliteRow},
+};
+use tidemark_engine::truth::{Item, Span, Sum};
+use tidemark_protocol::{Checkin, Key};
+
+use super::{
+    super::{Session, Shown, StoreError},
+    Change, Snapshot, decode,
+    due::about,
+    window,
+};
+
+/// What lived in a range as of ?4. A key is less than any blob: the empty one is no end.
+pub(super) const ITEMS: &str = "\
+    select key, fingerprint from version where datastore = ?1 and key >= ?2 and key < ?3 \
+    and checkin <= ?4 and (superseded is null or superseded > ?4) and deleted = 0 \
+    order by key";
+
+/// Which of `[key, fingerprint]` the kept history of their records has.
+pub(super) const HELD: &str = "\
+    select distinct wanted.value ->> 0 as key from json_each(?2) as wanted \
+    cross join version on version.datastore = ?1 and version.key = wanted.value ->> 0 \
+    and version.fingerprint = wanted.value ->> 1";
+
+/// The versions of the keys ?5 as of ?4, with what the session is told beside them. Their values are
+/// read whatever the device has pushed: what it holds is in question.
+pub(super) const VERSIONS: &str = concat!(
+    "select version.value, ",
+    window::beside_value!(),
+    " from json_each(?5) as wanted \
+      cross join version on version.datastore = ?1 and version.key = wanted.value \
+        and version.checkin = (select max(newest.checkin) from version newest \
+          where newest.datastore = ?1 and newest.key = wanted.value and newest.checkin <= ?4)",
+    window::beside!()
+);
+
+/// Keeps that the keys ?3 were told as of ?4.
+pub(super) const KEEP_TOLD: &str = "\
+    insert into reconciled (datastore, sync_uuid, key, checkin, asked) \
+    select ?1, ?2, told.value, (select max(checkin) from version where version.datastore = ?1 \
+      and version.key = told.value and version.checkin <= ?4), 0 \
+    from json_each(?3) as told where true \
+    on conflict (datastore, sync_uuid, key) do update set \
+    checkin = excluded.checkin, asked = excluded.asked";
+
+const KEEP_ASKED: &str = "\
+    insert into reconciled (datastore, sync_uuid, key, asked) \
+    select ?1, ?2, value, 1 from json_each(?3) where true \
+    on conflict (datastore, sync_uuid, key) do update set \
+    checkin = excluded.checkin, asked = excluded.asked";
+
+impl Snapshot {
+    /// What the truth as of a checkin holds of a range, in the order of keys.
+    pub(crate) async fn items(
+        &mut self,
+        datastore: &str,
+        span: &Span,
+        at: Checkin,
+    ) -> Result<Vec<Item>, StoreError> {
+        let rows = about_span(ITEMS, datastore, span, at).fetch(&mut *self.tx);
+        rows.err_into()
+            .and_then(|row| std::future::ready(item(&row)))
+            .try_collect()
+            .await
+    }
+
+    /// What that comes to.
+    pub(crate) async fn range_sum(
+        &mut self,
+        datastore: &str,
+        span: &Span,
+        at: Checkin,
+    ) -> Result<Sum, StoreError> {
+        let mut rows = about_span(ITEMS, datastore, span, at).fetch(&mut *self.tx);
+        let mut sum = Sum::default();
+        while let Some(row) = rows.try_next().await? {
+            let (key, fingerprint) = item(&row)?;
+            sum.insert(key.as_str(), &fingerprint);
+        }
+        Ok(sum)
+    }
+
+    /// The keys of these items of which the truth ever held just that, as far as it is kept.
+    pub(crate) async fn held_ever(
+        &mut self,
+        datastore: &str,
+        items: &[Item],
+    ) -> Result<HashSet<Key>, StoreError> {
+        let rows = sqlx::query(HELD)
+            .bind(datastore)
+            .bind(json!(items).to_string())
+            .fetch_all(&mut *self.tx)
+            .await?;
+        let keys = rows.iter().map(|row| decode::read(row, "key", Key::parse));
+        keys.collect()
+    }
+
+    /// The versions of these keys as of the session's moment, in the order of these, until they have
+    /// reached so many bytes.
+    pub(crate) async fn versions_of(
+        &mut self,
+        session: &Session,
+        keys: &[&Key],
+        bytes_max: u64,
+    ) -> Result<Vec<Shown>, StoreError> {
+        let rows = about(VERSIONS, session)
+            .bind(json!(keys).to_string())
+            .fetch(&mut *self.tx);
+        window::collect(rows, bytes_max, window::shown, Shown::bytes).await
+    }
+
+    /// What a session asked for.
+    pub(crate) async fn asked_for(
+        &mut self,
+        session: &Session,
+    ) -> Result<HashSet<Key>, StoreError> {
+        let rows = sqlx::query(
+            "select key from reconciled where datastore = ?1 and sync_uuid = ?2 and asked = 1",
+        )
+        .bind(&session.datastore)
+        .bind(session.id.to_string())
+        .fetch_all(&mut *self.tx)
+        .await?;
+        let keys = rows.iter().map(|row| decode::read(row, "key", Key::parse));
+        keys.collect()
+    }
+}
+
+impl Change {
+    /// Keeps which records a session was told of, be it that they are gone, and which it is asked
+    /// for.
+    pub(crate) async fn keep_reconciled(
+        &mut self,
+        session: &Session,
+        told: &[&Key],
+        asked_for: &[Key],
+    ) -> Result<(), StoreError> {
+        if !told.is_empty() {
+            sqlx::query(KEEP_TOLD)
+                .bind(&session.datastore)
+                .bind(session.id.to_string())
+                .bind(json!(told).to_string())
+                .bind(session.max_checkin.micros())
+                .execute(&mut *self.tx)
+                .await?;
+        }
+        if !asked_for.is_empty() {
+            sqlx::query(KEEP_ASKED)
+                .bind(&session.datastore)
+                .bind(session.id.to_string())
+                .bind(json!(asked_for).to_string())
+                .execute(&mut *self.tx)
+                .await?;
+        }
+        Ok(())
+    }
+
+    /// Forgets what a session was told: its finish has heeded it.
+    pub(crate) async fn forget_told(&mut self, session: &Session) -> Result<(), StoreError> {
+        sqlx::query("delete from reconciled where datastore = ?1 and sync_uuid = ?2 and asked = 0")
+            .bind(&session.datastore)
+            .bind(session.id.to_string())
+            .execute(&mut *self.tx)
+            .await?;
+        Ok(())
+    }
+}
+
+/// A statement about a range as of a moment.
+fn about_span<'a>(
+    statement: &'static str,
+    datastore: &'a str,
+    span: &'a Span,
+    at: Checkin,
+) -> Query<'a, Sqlite, SqliteArguments> {
+    let query = sqlx::query(statement).bind(datastore).bind(&span.from);
+    let query = match &span.to {
+        Some(to) => query.bind(to.as_str()),
+        None => query.bind(&[][..]),
+    };
+    query.bind(at.micros())
+}
+
+fn item(row: &SqliteRow) -> Result<Item, StoreError> {
+    Ok((
+        decode::read(row, "key", Key::parse)?,
+        decode::parsed(row, "fingerprint")?,
+    ))
+}
