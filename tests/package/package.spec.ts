@@ -103,5 +103,5 @@ test('wasm and JavaScript together do not grow, compressed', async () => {
   const dist = join(app.folder, 'dist');
   const shipped = [...filesIn(dist, '.wasm'), ...filesIn(dist, '.js')];
   const bytes = shipped.reduce((sum, path) => sum + brotliCompressSync(readFileSync(path)).length, 0);
-  expect(bytes).toBeLessThanOrEqual(143_100);
+  expect(bytes).toBeLessThanOrEqual(140_000);
 });
