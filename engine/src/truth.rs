@@ -43,8 +43,8 @@ pub use open::{OpenView, Opened, open, refuse_unsupported};
 pub use policies::Policies;
 pub use push::{LocalKey, Push, Resolved};
 pub use reconcile::{
-    Deviations, Difference, Expected, Holding, Item, Span, Step, Sum, Told, Verdict, differences,
-    narrowed, read_ranges,
+    Bucket, Changed, Cutter, Deviations, Difference, Expected, Holding, Item, Span, Step, Sum,
+    Told, Verdict, differences, fold, narrowed, read_ranges,
 };
 pub use settle::{Choice, SETTLER};
 pub use view::View;

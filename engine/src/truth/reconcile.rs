@@ -5,6 +5,7 @@
 //! means. What a device is held to is the truth but for its exceptions, so that one that stores
 //! values in its own form reconciles to nothing.
 
+mod buckets;
 mod deviations;
 mod range;
 
@@ -13,6 +14,7 @@ use alloc::vec::Vec;
 
 use tidemark_protocol::{Key, ReconcileRange};
 
+pub use self::buckets::{Bucket, Changed, Cutter, fold};
 pub use self::deviations::{Deviations, Expected};
 pub use self::range::{Holding, Item, Span, Sum, Told, read_ranges};
 use crate::fingerprint::RecordFingerprint;

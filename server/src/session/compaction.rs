@@ -132,10 +132,14 @@ impl Compaction {
         Ok(!matches!(self.stage, Stage::Over))
     }
 
+    /// Sums are brought forwards before what they are worked out from may be dropped.
     async fn next_datastore(&self, after: &str) -> Result<Stage, StoreError> {
         let mut snapshot = self.service.inner.store.snapshot().await?;
-        let next = snapshot.datastore_after(after).await?;
-        Ok(next.map_or(Stage::Space, |next| Stage::Datastore(next, OldPlace::START)))
+        let Some(next) = snapshot.datastore_after(after).await? else {
+            return Ok(Stage::Space);
+        };
+        self.service.fold(snapshot, &next).await?;
+        Ok(Stage::Datastore(next, OldPlace::START))
     }
 
     /// The first of the datastore's stages that has something to drop; where the next step

@@ -9,6 +9,7 @@ mod compaction;
 mod conflicts;
 mod datastores;
 mod finish;
+mod fold;
 mod history;
 mod open;
 mod problem;

@@ -9,16 +9,23 @@ use tidemark_protocol::{
 };
 
 use super::{Caller, Service};
-use crate::store::{Session, Shown, Snapshot};
+use crate::store::{RangeSums, Session, Shown, Snapshot};
 
 /// About how many bytes a range takes on the wire, and an item.
 const RANGE_BYTES: u64 = 200;
 const ITEM_BYTES: u64 = 80;
 
+/// A range that holds more is cut without reading its rows.
+const ROWS_MAX: u64 = 4096;
+
+/// Into no more parts than this.
+const PARTS_MAX: usize = 64;
+
 /// A call being answered.
 struct Talk {
     snapshot: Snapshot,
     session: Session,
+    sums: RangeSums,
     deviations: Deviations,
     limits: Limits,
     answer: ReconcileAnswer,
@@ -38,6 +45,11 @@ impl Service {
         let session = self
             .alive(&mut snapshot, caller, request.sync_uuid, now)
             .await?;
+        drop(snapshot);
+        self.fold_if_far(&session.datastore).await?;
+        let mut snapshot = self.inner.store.snapshot().await?;
+        let datastore = snapshot.datastore(&session.datastore).await?;
+        let sums = snapshot.range_sums(&datastore, session.max_checkin).await?;
         let exceptions = snapshot
             .exceptions(
                 &session.datastore,
@@ -48,6 +60,7 @@ impl Service {
         let mut talk = Talk {
             snapshot,
             session,
+            sums,
             deviations: Deviations::new(exceptions),
             limits,
             answer: ReconcileAnswer::default(),
@@ -86,7 +99,7 @@ impl Talk {
             (Step::Decide, Holding::Items(held)) if self.has_room() => {
                 self.decide(told.span, &held).await
             }
-            (Step::Narrow, _) if self.has_room() => self.narrow(told.span).await,
+            (Step::Narrow, _) if self.has_room() => self.narrow(told.span, expected).await,
             _ => {
                 self.tell(told.span.with_sum(expected));
                 Ok(())
@@ -109,8 +122,8 @@ impl Talk {
 
     /// What is expected of the device in a range.
     async fn expected(&mut self, span: &Span) -> Result<Sum, Problem> {
-        let (datastore, at) = (&self.session.datastore, self.session.max_checkin);
-        let truth = self.snapshot.range_sum(datastore, span, at).await?;
+        let (datastore, sums) = (&self.session.datastore, &self.sums);
+        let truth = self.snapshot.range_sum(datastore, span, sums).await?;
         Ok(self.deviations.over(span, truth))
     }
 
@@ -119,13 +132,35 @@ impl Talk {
         Ok(self.snapshot.items(datastore, span, at).await?)
     }
 
-    async fn narrow(&mut self, span: Span) -> Result<(), Problem> {
+    async fn narrow(&mut self, span: Span, expected: Sum) -> Result<(), Problem> {
+        if expected.count > ROWS_MAX && self.cut(&span).await? {
+            return Ok(());
+        }
         let truth = self.items(&span).await?;
         let expected = self.deviations.items(&span, truth);
         for range in narrowed(span, &expected) {
             self.tell(range);
         }
         Ok(())
+    }
+
+    /// Cuts a large range where that takes no reading of its rows, if it can be.
+    async fn cut(&mut self, span: &Span) -> Result<bool, Problem> {
+        let datastore = &self.session.datastore;
+        let cuts = self.snapshot.cuts(datastore, span, PARTS_MAX - 1).await?;
+        if cuts.is_empty() {
+            return Ok(false);
+        }
+        let ends = cuts.into_iter().map(Some).chain([span.to.clone()]);
+        let mut from = span.from.clone();
+        for to in ends {
+            let next = to.clone().unwrap_or_default();
+            let from = std::mem::replace(&mut from, next);
+            let part = Span { from, to };
+            let expected = self.expected(&part).await?;
+            self.tell(part.with_sum(expected));
+        }
+        Ok(true)
     }
 
     /// Decides record by record, as far as the answer has room; the rest comes back as a range.

@@ -11,7 +11,8 @@ pub use finding::{Finding, Verified};
 pub use gate::{Gate, Passage};
 pub(crate) use rows::{Datastore, Device, KeptConflict, KeptVersion, Session, Shown};
 pub(crate) use sqlite::{
-    Change, ConflictsPart, Expired, HistoryPart, OldPlace, RecordsPart, Snapshot, WindowPart,
+    Change, ConflictsPart, Expired, HistoryPart, OldPlace, RangeSums, RecordsPart, Snapshot,
+    WindowPart,
 };
 
 /// An open database. Clones share it.

@@ -22,6 +22,8 @@ pub(crate) struct Datastore {
     pub(crate) history_from: Option<Checkin>,
     /// From here on commits have their fingerprints; `None`: from the beginning.
     pub(crate) fingerprints_from: Option<Checkin>,
+    /// The sums by ranges of keys are of this moment; `None`: there are none.
+    pub(crate) sums_at: Option<Checkin>,
     /// The fingerprint of the whole truth at the head.
     pub(crate) fingerprint: DatastoreFingerprint,
     /// How many records live at the head.

@@ -50,6 +50,11 @@ async fn busy() -> World {
     let body = json!({"sync_uuid": partial.session, "cursor": null, "acks": rejected});
     acked(&partial, &body).await;
     assert!(!partial.finish().await.unwrap().in_sync);
+    // A larger truth is summed up; this one as if it were large.
+    world
+        .execute("insert into range_sum select id, '', live, fingerprint from datastore")
+        .await;
+    world.execute("update datastore set sums_at = head").await;
     world
 }
 
@@ -87,7 +92,7 @@ pub(crate) async fn what_the_server_wrote_is_sound(_: World) {
 }
 
 /// Each is done to a sound database, by hand; then this is found.
-const DAMAGE: [(&str, &str); 31] = [
+const DAMAGE: [(&str, &str); 33] = [
     (
         "update version set value = '{\"at\":999}' where rowid = 5",
         "its value comes to the fingerprint",
@@ -207,6 +212,11 @@ const DAMAGE: [(&str, &str); 31] = [
         "its `last_sync` is no commit",
     ),
     ("delete from session", "for a session that is over"),
+    (
+        "update range_sum set count = count + 1",
+        "it is said to hold",
+    ),
+    ("delete from range_sum", "are not whole"),
     (
         "update staged set datastore = 'gone'",
         "it has rows of a datastore gone, which is not there",

@@ -11,7 +11,7 @@ use tidemark_engine::{
 };
 use tidemark_protocol::Checkin;
 
-use super::{super::StoreError, Change, Snapshot, decode};
+use super::{super::StoreError, Change, Snapshot, decode, range_sums::UNFOLD};
 
 /// A place among superseded versions: when, and which row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -279,7 +279,9 @@ impl Change {
             .await?
             .rows_affected();
         if rows > 0 {
-            self.move_bound(HISTORY_FROM, datastore, up_to).await?;
+            for bound in [HISTORY_FROM, UNFOLD] {
+                self.move_bound(bound, datastore, up_to).await?;
+            }
         }
         Ok(Batch {
             rows,
@@ -312,7 +314,7 @@ impl Change {
             return Ok(Batch::default());
         };
         let newest = Checkin::from_micros(*newest).map_err(|it| decode::corrupt("checkin", it))?;
-        for bound in [HISTORY_FROM, FORGOTTEN] {
+        for bound in [HISTORY_FROM, FORGOTTEN, UNFOLD] {
             self.move_bound(bound, datastore, newest).await?;
         }
         let keys = json!(dead).to_string();
@@ -369,7 +371,7 @@ impl Change {
         Ok(u64::from(limit))
     }
 
-    /// Moves a bound of the datastore forwards.
+    /// Moves a bound of the datastore forwards; sums from before it are none any more.
     async fn move_bound(
         &mut self,
         bound: &'static str,

@@ -151,6 +151,7 @@ fn datastore(row: &SqliteRow) -> Result<Datastore, StoreError> {
         forgotten: decode::checkin_maybe(row, "forgotten")?,
         history_from: decode::checkin_maybe(row, "history_from")?,
         fingerprints_from: decode::checkin_maybe(row, "fingerprints_from")?,
+        sums_at: decode::checkin_maybe(row, "sums_at")?,
         fingerprint: decode::parsed(row, "fingerprint")?,
         live: decode::count(row, "live")?,
         conflicts: ConflictSummary {

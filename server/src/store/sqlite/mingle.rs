@@ -232,6 +232,6 @@ pub(super) fn batch<T: Serialize>(
 }
 
 /// A count as a column: `SQLite`'s integers are signed.
-fn number(count: u64) -> i64 {
+pub(super) fn number(count: u64) -> i64 {
     i64::try_from(count).unwrap_or(i64::MAX)
 }

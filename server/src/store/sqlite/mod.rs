@@ -14,6 +14,7 @@ mod expiry;
 mod mingle;
 #[cfg(test)]
 mod plans;
+mod range_sums;
 mod reconcile;
 mod records;
 mod sessions;
@@ -44,6 +45,7 @@ use super::{
 pub(crate) use compaction::OldPlace;
 pub(crate) use conflicts::ConflictsPart;
 pub(crate) use expiry::Expired;
+pub(crate) use range_sums::RangeSums;
 pub(crate) use records::{HistoryPart, RecordsPart};
 pub(crate) use window::WindowPart;
 

@@ -4,31 +4,34 @@
 use sqlx::{AssertSqlSafe, Row};
 
 use super::{
-    Gates, Sqlite, acks, compaction, conflicts, mingle, reconcile, records, sessions, view, window,
+    Gates, Sqlite, acks, compaction, conflicts, mingle, range_sums, reconcile, records, sessions,
+    view, window,
 };
 
 /// What may be read from end to end: what was bound, and what a statement itself made.
-const SMALL: [&str; 7] = [
+const SMALL: [&str; 8] = [
     "json_each",
     "answer",
     "wanted",
     "due",
     "sent",
     "acked",
+    "changed",
     "CONSTANT",
 ];
 
 /// Tables that are large by datastore.
-const LARGE: [&str; 6] = [
+const LARGE: [&str; 7] = [
     "version",
     "local_key",
     "pushed",
     "acked",
     "conflict",
     "told",
+    "range_sum",
 ];
 
-const HOT: [(&str, &str); 27] = [
+const HOT: [(&str, &str); 30] = [
     ("supersede", mingle::SUPERSEDE),
     ("keep answers", mingle::KEEP_ANSWERS),
     ("versions", view::VERSIONS),
@@ -56,6 +59,9 @@ const HOT: [(&str, &str); 27] = [
     ("held", reconcile::HELD),
     ("versions of", reconcile::VERSIONS),
     ("keep told", reconcile::KEEP_TOLD),
+    ("changed", range_sums::CHANGED),
+    ("is far", range_sums::IS_FAR),
+    ("buckets", range_sums::BUCKETS),
 ];
 
 const COMPACTION: [(&str, &str); 10] = [

@@ -47,9 +47,9 @@ pub(super) const VERSIONS: &str = concat!(
 /// Keeps that the keys ?3 were told as of ?4.
 pub(super) const KEEP_TOLD: &str = "\
     insert into reconciled (datastore, sync_uuid, key, checkin, asked) \
-    select ?1, ?2, told.value, (select max(checkin) from version where version.datastore = ?1 \
-      and version.key = told.value and version.checkin <= ?4), 0 \
-    from json_each(?3) as told where true \
+    select ?1, ?2, wanted.value, (select max(checkin) from version where version.datastore = ?1 \
+      and version.key = wanted.value and version.checkin <= ?4), 0 \
+    from json_each(?3) as wanted where true \
     on conflict (datastore, sync_uuid, key) do update set \
     checkin = excluded.checkin, asked = excluded.asked";
 
@@ -74,8 +74,8 @@ impl Snapshot {
             .await
     }
 
-    /// What that comes to.
-    pub(crate) async fn range_sum(
+    /// What that comes to, row by row.
+    pub(super) async fn row_sum(
         &mut self,
         datastore: &str,
         span: &Span,
@@ -177,7 +177,7 @@ impl Change {
 }
 
 /// A statement about a range as of a moment.
-fn about_span<'a>(
+pub(super) fn about_span<'a>(
     statement: &'static str,
     datastore: &'a str,
     span: &'a Span,
@@ -191,7 +191,7 @@ fn about_span<'a>(
     query.bind(at.micros())
 }
 
-fn item(row: &SqliteRow) -> Result<Item, StoreError> {
+pub(super) fn item(row: &SqliteRow) -> Result<Item, StoreError> {
     Ok((
         decode::read(row, "key", Key::parse)?,
         decode::parsed(row, "fingerprint")?,

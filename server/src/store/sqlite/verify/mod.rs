@@ -6,6 +6,7 @@
 mod commits;
 mod names;
 mod rest;
+mod sums;
 mod versions;
 
 use std::fmt::Display;
@@ -49,6 +50,7 @@ struct Row {
     head: i64,
     forgotten: Option<i64>,
     fingerprints_from: Option<i64>,
+    sums_at: Option<i64>,
     fingerprint: String,
     live: i64,
 }
@@ -73,6 +75,7 @@ impl Snapshot {
             report.verified.datastores += 1;
             let sums = self.verify_commits(&row, &mut report).await?;
             self.verify_versions(&row, sums, &mut report).await?;
+            self.verify_sums(&row, &mut report).await?;
             self.verify_names(&row, &mut report).await?;
             self.verify_rest(&row, &mut report).await?;
             last = id;

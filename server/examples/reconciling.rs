@@ -1,0 +1,207 @@
+//! What reconciling costs on a large truth, and what folding its sums does:
+//! `cargo run --release -p tidemark-server --example reconciling [RECORDS]`.
+
+use std::{error::Error, fmt::Write, time::Instant};
+
+use serde_json::{Value, json};
+use tidemark_engine::fingerprint::{DatastoreFingerprint, RecordFingerprint};
+use tidemark_protocol::ReconcileAnswer;
+use tidemark_server::{
+    session::{Caller, Service, Settings, SystemClock},
+    store::Store,
+};
+use uuid::Uuid;
+
+const BATCH: usize = 4000;
+
+type Failure = Box<dyn Error>;
+
+/// A device that holds what the truth holds, but for some records.
+struct Device {
+    service: Service,
+    caller: Caller,
+    id: Uuid,
+    session: Value,
+    last_sync: Value,
+    held: Vec<(String, RecordFingerprint)>,
+}
+
+impl Device {
+    fn new(service: &Service) -> Self {
+        Self {
+            service: service.clone(),
+            caller: Caller {
+                user: "ann".to_owned(),
+            },
+            id: Uuid::new_v4(),
+            session: Value::Null,
+            last_sync: Value::Null,
+            held: Vec::new(),
+        }
+    }
+
+    async fn open(&mut self) -> Result<(), Failure> {
+        let open = json!({"device_uuid": self.id, "mode": "repair", "last_sync": self.last_sync});
+        let answer = self
+            .service
+            .open(&self.caller, serde_json::from_value(open)?);
+        let answer = answer.await.map_err(|it| it.detail)?;
+        self.session = json!(answer.sync_uuid);
+        Ok(())
+    }
+
+    /// Makes a batch of records; how long the push took.
+    async fn push(&mut self, count: usize) -> Result<f64, Failure> {
+        let record = |_| json!({"key": Uuid::new_v4(), "is_pending": true, "value": {"text": "x".repeat(200)}});
+        let records: Vec<Value> = (0..count).map(record).collect();
+        let push = json!({"sync_uuid": self.session, "records": records, "pull": {}});
+        let begun = Instant::now();
+        let answer = self
+            .service
+            .push(&self.caller, serde_json::from_value(push)?);
+        let answer = serde_json::to_value(answer.await.map_err(|it| it.detail)?)?;
+        let took = begun.elapsed().as_secs_f64();
+        for record in answer["pull"]["records"].as_array().into_iter().flatten() {
+            let key = record["key"].as_str().unwrap_or_default().to_owned();
+            let print = record["fingerprint"].as_str().unwrap_or_default().parse()?;
+            self.held.push((key, print));
+        }
+        let finish = json!({"sync_uuid": self.session, "last_update": answer["max_checkin"]});
+        let finish = self
+            .service
+            .finish(&self.caller, serde_json::from_value(finish)?);
+        finish.await.map_err(|it| it.detail)?;
+        self.last_sync = answer["max_checkin"].clone();
+        Ok(took)
+    }
+
+    fn within(&self, from: &str, to: Option<&str>) -> &[(String, RecordFingerprint)] {
+        let start = self.held.partition_point(|(key, _)| key.as_str() < from);
+        let end = to.map_or(self.held.len(), |to| {
+            self.held.partition_point(|(key, _)| key.as_str() < to)
+        });
+        &self.held[start..end]
+    }
+
+    fn sum(held: &[(String, RecordFingerprint)]) -> DatastoreFingerprint {
+        let mut sum = DatastoreFingerprint::EMPTY;
+        for (key, print) in held {
+            sum.insert(key, print);
+        }
+        sum
+    }
+
+    /// What it says of a range: items where they are few, else 64 parts.
+    fn tell(&self, from: &str, to: Option<&str>, into: &mut Vec<Value>) {
+        let held = self.within(from, to);
+        if held.len() < 32 {
+            into.push(json!({"from": from, "to": to, "items": held}));
+            return;
+        }
+        let parts: Vec<_> = held.chunks(held.len().div_ceil(64)).collect();
+        for (place, part) in parts.iter().enumerate() {
+            let from = if place == 0 { from } else { &part[0].0 };
+            let to = parts.get(place + 1).map_or(to, |next| Some(&next[0].0));
+            into.push(json!({"from": from, "to": to, "count": part.len(),
+                "fingerprint": Self::sum(part)}));
+        }
+    }
+
+    async fn call(&self, ranges: &[Value]) -> Result<ReconcileAnswer, Failure> {
+        let body = json!({"sync_uuid": self.session, "ranges": ranges});
+        let answer = self
+            .service
+            .reconcile(&self.caller, serde_json::from_value(body)?);
+        Ok(answer.await.map_err(|it| it.detail)?)
+    }
+
+    /// Reconciles to the end, and tells of it.
+    async fn reconcile(&mut self, name: &str) -> Result<(), Failure> {
+        let mut line = String::new();
+        let (mut calls, mut bytes, mut found) = (0, 0, 0);
+        let mut ranges = Vec::new();
+        self.tell("", None, &mut ranges);
+        let begun = Instant::now();
+        while !ranges.is_empty() {
+            let rest = ranges.split_off(ranges.len().min(4000));
+            let asked = Instant::now();
+            let answer = self.call(&ranges).await?;
+            write!(line, " {:.0} ms", asked.elapsed().as_secs_f64() * 1e3)?;
+            calls += 1;
+            bytes += serde_json::to_string(&ranges)?.len() + serde_json::to_string(&answer)?.len();
+            found += answer.records.len();
+            ranges = rest;
+            for theirs in &answer.ranges {
+                let to = theirs.to.as_deref();
+                let own = Self::sum(self.within(&theirs.from, to)).to_string();
+                if theirs.fingerprint.as_ref() != Some(&own) {
+                    self.tell(&theirs.from, to, &mut ranges);
+                }
+            }
+        }
+        let took = begun.elapsed().as_secs_f64() * 1e3;
+        println!("{name}: {found} found in {calls} calls ({line}), {took:.0} ms, {bytes} bytes");
+        Ok(())
+    }
+}
+
+#[tokio::main]
+async fn main() -> Result<(), Failure> {
+    let records: usize = match std::env::args().nth(1) {
+        Some(count) => count.parse()?,
+        None => 1_000_000,
+    };
+    let folder = tempfile::tempdir()?;
+    let url = format!("sqlite:{}", folder.path().join("truth.db").display());
+    let store = Store::connect(&url).await?;
+    let service = Service::new(store, Settings::default(), SystemClock);
+    let mut device = Device::new(&service);
+    let mut took = 0.0;
+    for _ in 0..records / BATCH {
+        device.open().await?;
+        took += device.push(BATCH).await?;
+    }
+    println!("{records} records in batches of {BATCH}: {took:.1} s of pushes");
+    device.held.sort();
+    device.open().await?;
+    let all = |held: &[_]| json!({"from": "", "to": null, "fingerprint": Device::sum(held)});
+    for name in ["with the first fold", "folded"] {
+        let range = [all(&device.held)];
+        let begun = Instant::now();
+        device.call(&range).await?;
+        let took = begun.elapsed().as_secs_f64() * 1e3;
+        println!("the fingerprint of one range of all, {name}: {took:.1} ms");
+    }
+    let middle = &device.held[records / 3..records / 3 * 2];
+    let range = json!({"from": middle[0].0, "to": device.held[records / 3 * 2].0,
+        "fingerprint": Device::sum(middle)});
+    let begun = Instant::now();
+    device.call(&[range]).await?;
+    let took = begun.elapsed().as_secs_f64() * 1e3;
+    println!("of the middle third, folded: {took:.1} ms");
+    for lacking in [0, 1, 100] {
+        let held = device.held.clone();
+        for number in 0..lacking {
+            let place = (number * 7919 + 13) % device.held.len();
+            device.held.remove(place);
+        }
+        device.reconcile(&format!("{lacking} differ")).await?;
+        device.held = held;
+    }
+    let mut after = 0.0;
+    for _ in 0..10 {
+        device.open().await?;
+        after += device.push(BATCH).await? / 10.0;
+    }
+    println!(
+        "a push of {BATCH} to a truth that has sums: {:.0} ms",
+        after * 1e3
+    );
+    device.held.sort();
+    device.open().await?;
+    let begun = Instant::now();
+    device.call(&[all(&device.held)]).await?;
+    let took = begun.elapsed().as_secs_f64() * 1e3;
+    println!("one range of all, after these, which are folded: {took:.0} ms");
+    Ok(())
+}
