@@ -64,6 +64,8 @@ pub(crate) struct RangeSums {
 /// Sums on their way to a later moment.
 pub(crate) struct Fold {
     from: Option<Checkin>,
+    /// All rows were read, and none of the sums that there are counts any more.
+    is_whole: bool,
     to: Checkin,
     gone: Vec<String>,
     kept: Vec<Bucket>,
@@ -162,8 +164,17 @@ impl Snapshot {
     /// Works out the sums at the head: from those that there are, or from all rows.
     pub(crate) async fn fold(&mut self, datastore: &Datastore) -> Result<Fold, StoreError> {
         let (id, to) = (&datastore.id, datastore.head);
+        let is_whole = match datastore.sums_at {
+            // So many that reading all rows costs less.
+            Some(sums_at) => {
+                let most = u32::try_from(datastore.live / 4).unwrap_or(u32::MAX);
+                self.is_far(id, sums_at, most).await?
+            }
+            None => true,
+        };
         let mut fold = Fold {
             from: datastore.sums_at,
+            is_whole,
             to,
             gone: Vec::new(),
             kept: Vec::new(),
@@ -172,7 +183,7 @@ impl Snapshot {
             from: String::new(),
             to: None,
         };
-        let Some(from) = datastore.sums_at else {
+        let Some(from) = datastore.sums_at.filter(|_| !is_whole) else {
             fold.kept = self.cut(id, all, to).await?;
             return Ok(fold);
         };
@@ -253,11 +264,11 @@ impl Change {
         fold: &Fold,
     ) -> Result<bool, StoreError> {
         let dropped = datastore.history_from.max(datastore.forgotten);
-        if datastore.sums_at != fold.from || fold.from.is_none() && dropped > Some(fold.to) {
+        if datastore.sums_at != fold.from || fold.is_whole && dropped > Some(fold.to) {
             return Ok(false);
         }
         let id = &datastore.id;
-        if fold.from.is_none() {
+        if fold.is_whole {
             sqlx::query("delete from range_sum where datastore = ?1")
                 .bind(id)
                 .execute(&mut *self.tx)
