@@ -351,6 +351,61 @@ fn p60_an_answer_has_its_bounds() {
     assert_eq!(finished["in_sync"], true);
 }
 
+/// P-60, T-79: of a large truth the sums are kept, and come to what its records do, whatever was pushed
+/// since and however it is compacted.
+#[test]
+fn p60_a_large_truth_is_summed_up() {
+    let server = Server::start();
+    let client = server.client("alice");
+    let mut base = Value::Null;
+    for part in 0..2 {
+        let numbers = part * 3000..(part + 1) * 3000;
+        let records: Vec<Value> = numbers.map(|it| pending(it, &json!(it))).collect();
+        let more = json!({"last_sync": base, "pending": 1, "push": {"records": records}});
+        base = open(&client, 1, more)["push"]["max_checkin"].clone();
+    }
+    let whole = |print: &str| json!([{"from": "", "to": null, "fingerprint": print}]);
+    for round in 0..3 {
+        let held = Held::of(&client.records());
+        let session = open(&client, 2, json!({"mode": "repair"}))["sync_uuid"].clone();
+        let same = reconcile(&client, &session, &whole(&held.fingerprint()));
+        assert_eq!(same["ranges"], json!([]));
+        let parts = reconcile(&client, &session, &whole(EMPTY))["ranges"].clone();
+        let parts = parts.as_array().unwrap();
+        assert!((5..=64).contains(&parts.len()));
+        for part in parts {
+            let own = held.within(part["from"].as_str().unwrap(), &part["to"]);
+            assert_eq!(part["count"], own.len());
+            let own = own.iter().map(|(key, print)| (key.as_str(), &**print));
+            assert_eq!(part["fingerprint"], datastore_fingerprint(own));
+        }
+        let mut lacking = held.clone();
+        let lost = lacking.0.pop_first().unwrap().0;
+        let found = lacking.reconcile(&client, &session);
+        assert_eq!(
+            (found.records.len(), &found.records[0]["key"]),
+            (1, &json!(lost))
+        );
+
+        let edits = held.0.iter().skip(round * 700).step_by(3);
+        let edits = edits.enumerate().map(|(place, (key, _))| match place % 2 {
+            0 => json!({"key": key, "base": base, "value": {"round": round}}),
+            _ => json!({"key": key, "base": base, "deleted": true}),
+        });
+        let records: Vec<Value> = edits.take(40 + 300 * round).collect();
+        let more = json!({"last_sync": base, "pending": 1, "push": {"records": records}});
+        base = open(&client, 1, more)["push"]["max_checkin"].clone();
+        for verb in [&["compact", "--keep-history", "0s"][..], &["verify"]] {
+            let mut command = tidemark();
+            command.current_dir(server.folder()).args(verb);
+            let output = command.args(["--database", "sqlite:truth.db"]).output();
+            let output = output.unwrap();
+            let said = String::from_utf8(output.stdout).unwrap();
+            assert!(output.status.success(), "{said}");
+        }
+    }
+}
+
 /// P-63: where somebody else has changed the record since, the truth stays, and what the device had
 /// is kept as a conflict.
 #[test]
