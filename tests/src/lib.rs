@@ -1,6 +1,7 @@
 //! Whole-system tests of Tidemark: what they have in common. The tests themselves are in `tests/`.
 //!
-//! All but `simulation` knows the server by its command line and its protocol only. What is
+//! All but `simulation` knows the server by its command line and its protocol only, and all but
+//! `simulation`, `native` and `chaos` nothing of the engine. What is
 //! checked (canonical JSON, fingerprints, a device's duties) is worked out here.
 #![expect(
     clippy::missing_panics_doc,
@@ -8,9 +9,11 @@
 )]
 
 pub mod canonical;
+pub mod chaos;
 pub mod client;
 pub mod contract;
 pub mod device;
+pub mod native;
 pub mod network;
 pub mod server;
 pub mod simulation;

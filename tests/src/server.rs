@@ -3,7 +3,7 @@
 
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::time::{Duration, SystemTime};
 
 use jsonwebtoken::{EncodingKey, Header};
@@ -19,6 +19,8 @@ pub const SECRET: &str = "only the tests know these 32 bytes, or a few more";
 pub struct Server {
     folder: TempDir,
     options: Vec<String>,
+    /// What its process is told by the environment.
+    environment: Vec<(&'static str, String)>,
     child: Option<Child>,
     address: String,
 }
@@ -31,12 +33,21 @@ impl Server {
 
     /// The same, with further options.
     pub fn with(options: &[&str]) -> Self {
-        let folder = tempfile::tempdir().expect("a folder");
+        Self::on(tempfile::tempdir().expect("a folder"), options)
+    }
+
+    /// The same with all that it writes in a folder there.
+    pub fn within(place: &Path) -> Self {
+        Self::on(tempfile::tempdir_in(place).expect("a folder"), &[])
+    }
+
+    fn on(folder: TempDir, options: &[&str]) -> Self {
         std::fs::write(folder.path().join("secret"), SECRET).expect("a file");
         let options = options.iter().map(|&option| option.to_owned()).collect();
         let mut server = Self {
             folder,
             options,
+            environment: Vec::new(),
             child: None,
             address: String::new(),
         };
@@ -47,17 +58,42 @@ impl Server {
     /// Starts it on the same database, on another port.
     pub fn start_again(&mut self) {
         assert!(self.child.is_none(), "it runs already");
+        let mut command = self.command();
+        command.stdout(Stdio::piped()).stderr(self.log());
+        let mut child = command.spawn().expect("the server starts");
+        self.address = announced(&mut child);
+        self.child = Some(child);
+    }
+
+    /// Starts it where it cannot run; what it said as it ended.
+    pub fn tries_to_start(&self) -> Output {
+        let mut command = self.command();
+        command.output().expect("the server starts")
+    }
+
+    /// `tidemark verify` on its database.
+    pub fn verify(&self) -> Output {
+        let mut command = tidemark();
+        command
+            .current_dir(self.folder.path())
+            .args(["verify", "--database", "sqlite:truth.db"]);
+        command.output().expect("it runs")
+    }
+
+    /// What its process is told by the environment from the next start on.
+    pub fn set_environment(&mut self, environment: Vec<(&'static str, String)>) {
+        self.environment = environment;
+    }
+
+    fn command(&self) -> Command {
         let mut command = tidemark();
         command
             .current_dir(self.folder.path())
             .args(["serve", "--listen", "127.0.0.1:0"])
             .args(["--database", "sqlite:truth.db", "--jwt-secret", "secret"])
             .args(&self.options)
-            .stdout(Stdio::piped())
-            .stderr(self.log());
-        let mut child = command.spawn().expect("the server starts");
-        self.address = announced(&mut child);
-        self.child = Some(child);
+            .envs(self.environment.iter().map(|(name, value)| (name, value)));
+        command
     }
 
     /// `http://ADDRESS:PORT`.
@@ -75,6 +111,11 @@ impl Server {
         Client::new(&self.address, Some(token(user)))
     }
 
+    /// Calls with this token.
+    pub fn client_with(&self, token: &str) -> Client {
+        Client::new(&self.address, Some(token.to_owned()))
+    }
+
     /// Calls as nobody.
     pub fn stranger(&self) -> Client {
         Client::new(&self.address, None)
@@ -82,17 +123,21 @@ impl Server {
 
     /// Asks it to stop (SIGTERM) and waits until it has.
     pub fn stop(&mut self) -> ExitStatus {
-        let mut child = self.child.take().expect("it runs");
-        let pid = child.id().to_string();
-        let told = Command::new("kill").args(["-TERM", &pid]).status();
-        assert!(told.expect("kill runs").success());
-        child.wait().expect("it ends")
+        self.ask_to_stop();
+        self.wait()
     }
 
     /// Asks it to stop and does not wait.
     pub fn ask_to_stop(&self) {
+        self.signal("TERM");
+    }
+
+    /// Sends it a signal.
+    pub fn signal(&self, name: &str) {
         let pid = self.child.as_ref().expect("it runs").id().to_string();
-        let told = Command::new("kill").args(["-TERM", &pid]).status();
+        let told = Command::new("kill")
+            .args([&format!("-{name}"), &pid])
+            .status();
         assert!(told.expect("kill runs").success());
     }
 
@@ -153,14 +198,14 @@ pub fn tidemark() -> Command {
     command
 }
 
-/// Beside the test that runs: `target/…/deps/http-…` and `target/…/tidemark-under-test`.
+/// Beside the test that runs, `target/…/deps/http-…` and `target/…/tidemark-under-test`, or beside the
+/// program.
 fn binary() -> PathBuf {
-    let test = std::env::current_exe().expect("a test");
-    let folder = test.parent().and_then(Path::parent).expect("a folder");
-    folder.join(format!(
-        "tidemark-under-test{}",
-        std::env::consts::EXE_SUFFIX
-    ))
+    let own = std::env::current_exe().expect("a program");
+    let name = format!("tidemark-under-test{}", std::env::consts::EXE_SUFFIX);
+    let folders = own.ancestors().skip(1).take(2);
+    let mut found = folders.map(|folder| folder.join(&name));
+    found.find(|it| it.exists()).expect("the server is built")
 }
 
 /// Reads the address off stdout, which then must hold nothing more.

@@ -24,12 +24,13 @@ mod view;
 mod window;
 
 use std::{
+    future::ready,
     ops::{Deref, DerefMut},
     time::Duration,
 };
 
 use sqlx::{
-    SqlitePool, Transaction,
+    Connection, SqliteConnection, SqlitePool, Transaction,
     migrate::Migrator,
     sqlite::{
         SqliteAutoVacuum, SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions,
@@ -88,7 +89,8 @@ impl Sqlite {
             .idle_timeout(None)
             .max_lifetime(None)
             // A connection to a file does not go dead, and asking costs as much as a query.
-            .test_before_acquire(false);
+            .test_before_acquire(false)
+            .before_acquire(|connection, _| Box::pin(ready(Ok(is_whole(connection)))));
         let writer = one
             .connect_with(
                 options(path, WRITER_CACHE)
@@ -106,6 +108,7 @@ impl Sqlite {
             SqlitePoolOptions::new()
                 .max_connections(READERS_MAX)
                 .test_before_acquire(false)
+                .before_acquire(|connection, _| Box::pin(ready(Ok(is_whole(connection)))))
                 .connect_with(options(path, READER_CACHE).read_only(true))
                 .await
                 .map_err(failed)?
@@ -195,6 +198,12 @@ impl DerefMut for Change {
     fn deref_mut(&mut self) -> &mut Snapshot {
         &mut self.snapshot
     }
+}
+
+/// Whether a connection can be used on. Where a change fails for want of space, SQLite takes it back
+/// by itself, and the driver goes on believing in it: every later change would fail.
+fn is_whole(connection: &SqliteConnection) -> bool {
+    !connection.is_in_transaction()
 }
 
 fn options(path: &str, cache_kib: u32) -> SqliteConnectOptions {

@@ -1,0 +1,129 @@
+//! A device's disk with damaged bytes: the root record and every page, of a database in which all is
+//! in use. Whatever lies there, it is an error or a value, never a panic, and it ends.
+
+use std::{
+    cell::{Cell, RefCell},
+    collections::HashMap,
+    rc::Rc,
+};
+
+use serde_json::json;
+use tidemark_engine::{
+    client::{Cancel, Client, DeclaredIndex, Operation, Options, SyncOptions},
+    store::{Commit, Committed, MemoryPages, PageId, Pages, PagesError, RootRecord},
+};
+
+use crate::{
+    answers::{Surroundings, recorded, runtime},
+    corpus::fuzz,
+};
+
+/// More reads than any of these calls needs.
+const READS_MAX: u32 = 5_000;
+
+/// A disk that holds whatever it was given.
+#[derive(Clone)]
+struct Damaged {
+    root: RefCell<Option<RootRecord>>,
+    pages: RefCell<HashMap<PageId, Rc<[u8]>>>,
+    reads: Cell<u32>,
+}
+
+impl Pages for Damaged {
+    async fn root(&self) -> Result<Option<RootRecord>, PagesError> {
+        Ok(self.root.borrow().clone())
+    }
+
+    async fn read(&self, ids: &[PageId]) -> Result<Vec<Option<Rc<[u8]>>>, PagesError> {
+        self.reads.set(self.reads.get() + 1);
+        assert!(self.reads.get() < READS_MAX, "it reads for ever");
+        let pages = self.pages.borrow();
+        Ok(ids.iter().map(|id| pages.get(id).cloned()).collect())
+    }
+
+    async fn commit(&self, commit: &Commit) -> Result<Committed, PagesError> {
+        let mut pages = self.pages.borrow_mut();
+        pages.extend(commit.pages.iter().cloned());
+        let (revision, bytes) = (commit.revision, commit.root.clone());
+        self.root.replace(Some(RootRecord { revision, bytes }));
+        Ok(Committed::Done)
+    }
+}
+
+fn options() -> Options {
+    let index = DeclaredIndex {
+        entity: "note".to_owned(),
+        fields: vec!["n".to_owned()],
+    };
+    Options {
+        indexes: vec![index],
+        ..Options::default()
+    }
+}
+
+/// A database with everything in it: confirmed records, edits, aliases, conflicts, an index, pages of
+/// several levels.
+async fn full(pages: MemoryPages) -> (RootRecord, Vec<(PageId, Rc<[u8]>)>) {
+    let tab = Client::open(Surroundings::alone(pages.clone(), 2), options()).await;
+    let tab = tab.expect("it opens");
+    let values: Vec<_> = (0..120)
+        .map(|n| json!({"n": n, "text": "y".repeat(700)}))
+        .collect();
+    let entity = "note".into();
+    let values = json!(values).to_string();
+    let create = Operation::Create { entity, values };
+    tab.write(vec![create]).await.expect("it can be written");
+    let root = pages.root().await.expect("a root").expect("a root");
+    let ids = pages.page_ids();
+    let bytes = pages.read(&ids).await.expect("pages");
+    let found = ids.into_iter().zip(bytes.into_iter().flatten()).collect();
+    (root, found)
+}
+
+#[test]
+fn any_bytes_on_a_disk_are_read_or_refused() {
+    let runtime = runtime();
+    let (root, pages) = runtime.block_on(full(recorded().0));
+    assert!(pages.len() > 4, "{} pages", pages.len());
+    let one = |place: usize, bytes: &[u8]| [&[u8::try_from(place).unwrap_or(0)], bytes].concat();
+    let mut inputs = vec![one(0, &root.bytes), one(0, &root.bytes)];
+    let pages_of_inputs = pages.iter().enumerate().take(250);
+    inputs.extend(pages_of_inputs.map(|(place, (_, bytes))| one(place + 1, bytes)));
+    // The first byte says what is damaged: the root, or which page.
+    fuzz("disk", 500, inputs, |bytes| {
+        let Some((place, bytes)) = bytes.split_first() else {
+            return;
+        };
+        let (mut root, mut pages) = (root.clone(), pages.clone());
+        match usize::from(*place) % (pages.len() + 1) {
+            0 => root.bytes = bytes.to_vec(),
+            page => pages[page - 1].1 = bytes.into(),
+        }
+        let damaged = Damaged {
+            root: RefCell::new(Some(root)),
+            pages: RefCell::new(pages.into_iter().collect()),
+            reads: Cell::default(),
+        };
+        runtime.block_on(uses(damaged));
+    });
+}
+
+/// All that an app may do, whatever it comes to.
+async fn uses(disk: Damaged) {
+    let Ok(tab) = Client::open(Surroundings::alone(disk, 3), options()).await else {
+        return;
+    };
+    let docs = tab.find("note", "").await.unwrap_or_default();
+    let ordered = r#"{"where":{"n":{"gte":3}},"orderBy":["n"],"limit":9}"#;
+    let _ = (tab.find("note", ordered).await, tab.count("note", "").await);
+    let _ = (tab.pending().await, tab.conflicts().await);
+    let keys: Vec<_> = docs.iter().map(|doc| doc.key.clone()).collect();
+    let _ = tab.get_many("note", &keys).await;
+    for key in keys.into_iter().take(3) {
+        let entity = "note".into();
+        let _ = tab.write(vec![Operation::Delete { entity, key }]).await;
+    }
+    let (entity, values) = ("note".into(), r#"[{"n":1}]"#.to_owned());
+    let _ = tab.write(vec![Operation::Create { entity, values }]).await;
+    let _ = Box::pin(tab.sync(SyncOptions::default(), &Cancel::default())).await;
+}
