@@ -27,6 +27,7 @@ mod publish;
 mod pulled;
 mod read;
 mod rebase;
+mod reconcile;
 mod record;
 mod reply;
 mod root;

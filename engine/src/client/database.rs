@@ -242,7 +242,7 @@ impl<'s> Database<'s> {
         cursor: Option<&str>,
     ) -> Result<(), Stop> {
         match &self.root.staged {
-            Some(staged) if Some(staged.cursor.as_str()) == cursor => {}
+            Some(staged) if staged.cursor == cursor.unwrap_or_default() => {}
             None if cursor.is_none() => {
                 self.root.staged = Some(Staged {
                     confirmed: self.root.confirmed.clone(),

@@ -94,6 +94,16 @@ impl PulledPage {
         Ok(())
     }
 
+    /// Takes these rows away too, unless the page brings them.
+    pub(super) fn take_away(&mut self, gone: Vec<Vec<u8>>) {
+        for row in gone {
+            if let Err(place) = self.rows.binary_search_by(|(known, _)| known.cmp(&row)) {
+                self.rows.insert(place, (row, None));
+                self.deleted += 1;
+            }
+        }
+    }
+
     /// Applies the page to the staged trees.
     pub(super) fn apply(&self, database: &mut Database<'_>) -> Result<(), Stop> {
         let keys: Vec<&[u8]> = self.rows.iter().map(|(row, _)| row.as_slice()).collect();

@@ -140,7 +140,8 @@ impl Root {
 
     /// Where an interrupted pull goes on.
     pub(super) fn cursor(&self) -> Option<&str> {
-        self.staged.as_ref().map(|staged| staged.cursor.as_str())
+        let cursor = self.staged.as_ref().map(|staged| staged.cursor.as_str());
+        cursor.filter(|cursor| !cursor.is_empty())
     }
 
     pub(super) fn encode(&self) -> Vec<u8> {

@@ -9,14 +9,15 @@ mod conflicts;
 mod open;
 mod pull;
 mod push;
+mod reconcile;
 
 use alloc::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     string::{String, ToString},
     vec::Vec,
 };
 
-use tidemark_protocol::{Checkin, Code, Limits, Problem};
+use tidemark_protocol::{Checkin, Code, Limits, Mode, Problem};
 use uuid::Uuid;
 
 use super::outgoing::Outgoing;
@@ -63,12 +64,16 @@ pub(super) struct Session<'c, E: Environment> {
     max_checkin: Option<Checkin>,
     /// When the server's list of conflicts last changed; until it is told, as held here.
     conflicts_changed: Option<Checkin>,
+    /// As the server decided.
+    mode: Mode,
     /// Where the pull's window starts.
     start: Option<Checkin>,
     limits: Limits,
     outgoing: Outgoing,
     /// The row after which the next batch starts.
     offered: Option<Vec<u8>>,
+    /// The rows to push, where it is not all.
+    asked: BTreeSet<Vec<u8>>,
     /// Edits up to this number are this session's to push.
     sent: u64,
     /// Rows to set aside, with the edit that is meant.
@@ -130,10 +135,12 @@ impl<'c, E: Environment> Session<'c, E> {
             sync_uuid: None,
             max_checkin: None,
             conflicts_changed: shared.current().root.conflicts_changed,
+            mode: options.mode,
             start: None,
             limits: Limits::default(),
             outgoing: Outgoing::default(),
             offered: None,
+            asked: BTreeSet::new(),
             sent: 0,
             refused: BTreeMap::new(),
             total: 0,
@@ -145,8 +152,19 @@ impl<'c, E: Environment> Session<'c, E> {
         let mut is_more = false;
         if let Some(riders) = self.open().await? {
             let pull = self.push(riders).await?;
-            is_more = self.pull(pull).await?;
+            is_more = match self.mode {
+                Mode::Repair => self.reconcile().await?,
+                _ => self.pull(pull).await?,
+            };
             self.finish().await?;
+            if !self.report.in_sync && self.mode != Mode::Repair {
+                // What was pushed is answered; the next pull starts where this one ended.
+                self.outgoing = Outgoing::default();
+                self.refused.clear();
+                self.start = self.max_checkin;
+                is_more |= self.reconcile().await?;
+                self.finish().await?;
+            }
         }
         is_more |= self.send_decisions().await?;
         self.follow_conflicts().await;

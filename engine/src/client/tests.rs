@@ -5,6 +5,7 @@ mod chaos;
 mod conflicts;
 mod local;
 mod model;
+mod reconcile;
 mod refusals;
 mod session;
 mod world;

@@ -1,4 +1,5 @@
-//! Counts and sums of any range of keys, from what branches know of what is below them.
+//! Counts and sums of any range of keys, and keys by their place, from what branches know of
+//! what is below them.
 
 use alloc::vec;
 use alloc::vec::Vec;
@@ -26,6 +27,36 @@ impl Tree {
             self.add_waiting(summary, range);
         }
         Ok(summaries)
+    }
+
+    /// The keys of the entries at these places, counted from 0; of a tree with sums, where
+    /// nothing waits. A place past the end has none.
+    ///
+    /// # Errors
+    /// [`TreeError`]; of lacking pages one for each place is named at once.
+    pub fn keys_at(
+        &self,
+        source: &dyn PageSource,
+        places: &[u64],
+    ) -> Result<Vec<Vec<u8>>, TreeError> {
+        let Some(root) = self.pages.root_page(source)? else {
+            return Ok(vec![]);
+        };
+        let mut counting = Counting {
+            tree: &self.pages,
+            source,
+            root,
+            missing: vec![],
+        };
+        let mut keys = Vec::with_capacity(places.len());
+        for place in places {
+            keys.extend(counting.key_at(*place)?);
+        }
+        if counting.missing.is_empty() {
+            Ok(keys)
+        } else {
+            Err(missing(counting.missing))
+        }
     }
 }
 
@@ -103,5 +134,25 @@ impl Counting<'_> {
             summary += Summary { count: 1, sum };
         }
         Ok(summary)
+    }
+
+    fn key_at(&mut self, place: u64) -> Result<Option<Vec<u8>>, TreeError> {
+        let mut page = self.root.clone();
+        let mut left = place;
+        for height in (1..self.tree.height).rev() {
+            let mut slot = 0;
+            while slot + 1 < page.count() && left >= page.child_summary(slot).count {
+                left -= page.child_summary(slot).count;
+                slot += 1;
+            }
+            let id = page.child_id(slot);
+            let Some(child) = load(self.source, id, expected_kind(height))? else {
+                self.missing.push(id);
+                return Ok(None);
+            };
+            page = child;
+        }
+        let slot = usize::try_from(left).unwrap_or(usize::MAX);
+        Ok((slot < page.count()).then(|| page.key(slot).to_vec()))
     }
 }

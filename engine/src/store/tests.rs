@@ -295,6 +295,11 @@ proptest! {
         let expected: Vec<_> =
             ranges.iter().map(|range| summary(shape, in_range(&world.model, range).iter())).collect();
         prop_assert_eq!(summaries.unwrap(), expected);
+        if shape.sum_of.is_some() {
+            let places: Vec<u64> = (0..=world.model.len() as u64).collect();
+            let found = pollster::block_on(world.store.read(|s| world.tree.keys_at(s, &places)));
+            prop_assert_eq!(found.unwrap(), world.model.keys().cloned().collect::<Vec<_>>());
+        }
 
         let found = pollster::block_on(world.store.read(|s| world.tree.get_many(s, &keys))).unwrap();
         for (key, value) in keys.iter().zip(found) {

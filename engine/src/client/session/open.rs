@@ -95,7 +95,7 @@ impl<E: Environment> Session<'_, E> {
             self.write_batch(&mut push, next);
             request.json("push", &push.finish());
         }
-        if !push_follows && !lessons.bare {
+        if !push_follows && !lessons.bare && self.mode != Mode::Repair {
             request.json("pull", &riding(root.cursor()));
         }
         let called = self.call("/v1/sync/open", request.finish()).await;
@@ -176,6 +176,7 @@ impl<E: Environment> Session<'_, E> {
             ));
         }
         self.sync_uuid = Some(sync_uuid);
+        self.mode = answer.mode;
         self.max_checkin = Some(answer.max_checkin);
         self.start = answer.last_sync;
         self.limits = answer.limits;

@@ -81,7 +81,7 @@ impl<E: Environment> Session<'_, E> {
     }
 
     /// Notes what a page answers and brings.
-    fn count(&mut self, page: &PulledPage) {
+    pub(super) fn count(&mut self, page: &PulledPage) {
         for (row, answer) in &page.answers {
             if let Some(sent) = self.outgoing.sent.get_mut(row) {
                 sent.answer = Some(answer.clone());
@@ -107,7 +107,11 @@ impl<E: Environment> Session<'_, E> {
             .await
     }
 
-    async fn publish(&mut self, page: &PulledPage, at: Option<&str>) -> Result<bool, Error> {
+    pub(super) async fn publish(
+        &mut self,
+        page: &PulledPage,
+        at: Option<&str>,
+    ) -> Result<bool, Error> {
         let published = self
             .shared
             .change(|database| {

@@ -1,8 +1,8 @@
 //! Push: the person's edits, batch by batch, until the server has mingled them.
 
-use alloc::{string::String, vec::Vec};
+use alloc::{collections::BTreeSet, string::String, vec::Vec};
 
-use tidemark_protocol::{Code, Problem};
+use tidemark_protocol::{Code, Mode, Problem};
 
 use super::Session;
 use super::open::{Riders, ridden_pull};
@@ -39,11 +39,31 @@ impl<E: Environment> Session<'_, E> {
         if let Some((answer, follows)) = riders.push {
             self.answered(answer.borrow())?;
             (seq, more) = (1, follows);
-            if !more {
-                return Ok(riders.pull);
-            }
         }
-        let mut pull = None;
+        if !more {
+            return Ok(riders.pull);
+        }
+        self.push_from(seq).await
+    }
+
+    /// Pushes these rows whole, after the session's other push has closed.
+    pub(super) async fn push_asked(
+        &mut self,
+        asked: BTreeSet<Vec<u8>>,
+    ) -> Result<Option<Canonical>, Error> {
+        self.phase(Phase::Pushing);
+        self.total = asked.len() as u64;
+        self.sent = self.shared.current().root.sent;
+        self.asked = asked;
+        self.offered = None;
+        // Refusals name places in this push.
+        self.outgoing.order.clear();
+        self.push_from(0).await
+    }
+
+    /// Pushes the batches from this one on.
+    async fn push_from(&mut self, mut seq: u32) -> Result<Option<Canonical>, Error> {
+        let (mut pull, mut more) = (None, true);
         while more {
             let Some(batch) = self.next_batch(seq).await? else {
                 break;
@@ -75,7 +95,8 @@ impl<E: Environment> Session<'_, E> {
                 if edit.set_aside.is_some() && is_planted(Fault::RefusedBlocks) {
                     break 'filling;
                 }
-                if edit.set_aside.is_none() && edit.born <= self.sent {
+                let is_asked = self.asked.is_empty() || self.asked.contains(&row);
+                if edit.set_aside.is_none() && edit.born <= self.sent && is_asked {
                     match batch.offer(&mut self.outgoing, &row, &edit)? {
                         Offer::Added => {}
                         Offer::Full => {
@@ -112,7 +133,7 @@ impl<E: Environment> Session<'_, E> {
     fn push_body(&self, next: &NextBatch) -> String {
         let mut request = self.request(next.batch.records.len() + PUSH_BYTES);
         self.write_batch(&mut request, next);
-        if !next.more {
+        if !next.more && (self.mode != Mode::Repair || !self.asked.is_empty()) {
             let current = self.shared.current();
             request.json("pull", &riding(current.root.cursor()));
         }

@@ -130,16 +130,123 @@ impl Model {
     fn fingerprint(&self, at: u64) -> String {
         let mut sum = DatastoreFingerprint::EMPTY;
         for (key, record) in &self.records {
-            if let Some(Version {
-                value: Some(value), ..
-            }) = record.at(at)
-            {
-                let value = Canonical::parse(&value.to_string()).unwrap();
-                let fingerprint = RecordFingerprint::of(&record.entity, value.borrow());
-                sum += DatastoreFingerprint::of_record(key, &fingerprint);
+            let version = record.at(at);
+            if let Some(fingerprint) = version.and_then(|it| fingerprint_of(record, it)) {
+                sum += DatastoreFingerprint::of_record(key, &fingerprint.parse().unwrap());
             }
         }
         sum.to_string()
+    }
+
+    /// The truth has another past: this record was something else all along.
+    pub(super) fn rewrite(&mut self, key: &str, value: Value) {
+        let versions = &mut self.records.get_mut(key).unwrap().versions;
+        versions.last_mut().unwrap().value = Some(value);
+    }
+
+    /// The truth has another past: this record was never in it.
+    pub(super) fn unmake(&mut self, key: &str) {
+        self.records.remove(key);
+    }
+
+    /// The truth has another past: this record was always in it.
+    pub(super) fn slip_in(&mut self, key: &str, entity: &str, value: Value) {
+        let version = Version {
+            at: 1,
+            device: "another".to_owned(),
+            value: Some(value),
+        };
+        let record = Record {
+            entity: entity.to_owned(),
+            created: json!("2026-11-22T04:41:01Z"),
+            local: None,
+            versions: [version].into(),
+        };
+        self.records.insert(key.to_owned(), record);
+    }
+
+    /// Key and fingerprint of what lies in a range at a checkin.
+    fn items(&self, range: &Value, at: u64) -> BTreeMap<String, String> {
+        let (from, to) = (range["from"].as_str().unwrap(), range["to"].as_str());
+        let within = |key: &str| key >= from && to.is_none_or(|to| key < to);
+        let records = self.records.iter().filter(|(key, _)| within(key));
+        let live = records.filter_map(|(key, record)| {
+            let fingerprint = fingerprint_of(record, record.at(at)?)?;
+            Some((key.clone(), fingerprint))
+        });
+        live.collect()
+    }
+
+    fn sum(items: &BTreeMap<String, String>) -> String {
+        let mut sum = DatastoreFingerprint::EMPTY;
+        for (key, fingerprint) in items {
+            sum += DatastoreFingerprint::of_record(key, &fingerprint.parse().unwrap());
+        }
+        sum.to_string()
+    }
+
+    fn reconcile(&mut self, device: &str, body: &Value) -> Value {
+        let session = self.session(device).clone();
+        let (mut ranges, mut records) = (Vec::new(), Vec::new());
+        let (mut gone, mut wanted) = (Vec::new(), Vec::new());
+        for range in body["ranges"].as_array().unwrap() {
+            let own = self.items(range, session.head);
+            let Some(told) = range["items"].as_array() else {
+                if range["fingerprint"] != Self::sum(&own).as_str() {
+                    ranges.extend(self.halves(range, &own, session.head));
+                }
+                continue;
+            };
+            let text = |value: &Value| value.as_str().unwrap().to_owned();
+            let told: BTreeMap<String, String> =
+                told.iter().map(|it| (text(&it[0]), text(&it[1]))).collect();
+            for (key, fingerprint) in &told {
+                let record = self.records.get(key);
+                let mut versions = record.iter().flat_map(|record| &record.versions);
+                let is_stale = versions
+                    .any(|it| fingerprint_of(record.unwrap(), it).as_ref() == Some(fingerprint));
+                match own.get(key) {
+                    Some(is) if is == fingerprint => {}
+                    Some(_) if is_stale => records.push(key.clone()),
+                    None if is_stale => gone.push(key.clone()),
+                    _ => wanted.push(key.clone()),
+                }
+            }
+            records.extend(own.into_keys().filter(|key| !told.contains_key(key)));
+        }
+        let shown = records.iter().map(|key| {
+            let record = &self.records[key];
+            show(
+                key,
+                record,
+                record.at(session.head).unwrap(),
+                device,
+                &session,
+            )
+        });
+        let shown: Vec<Value> = shown.collect();
+        json!({"ranges": ranges, "records": shown, "drop": gone, "send": wanted})
+    }
+
+    /// A range that differs, in two parts, or record by record.
+    fn halves(&self, range: &Value, own: &BTreeMap<String, String>, at: u64) -> Vec<Value> {
+        if own.len() < 3 {
+            let items: Vec<_> = own.iter().map(|(key, it)| json!([key, it])).collect();
+            return [json!({"from": range["from"], "to": range["to"], "items": items})].into();
+        }
+        let middle = own.keys().nth(own.len() / 2).unwrap();
+        let parts = [
+            (&range["from"], &json!(middle)),
+            (&json!(middle), &range["to"]),
+        ];
+        let parts = parts.map(|(from, to)| {
+            let mut part = json!({"from": from, "to": to});
+            let own = self.items(&part, at);
+            part["fingerprint"] = json!(Self::sum(&own));
+            part["count"] = json!(own.len());
+            part
+        });
+        parts.into()
     }
 
     pub(super) fn call(&mut self, path: &str, body: &str) -> Reply {
@@ -159,6 +266,9 @@ impl Model {
                 let in_sync = body["fingerprint"] == model.fingerprint(at).as_str();
                 json!({"in_sync": in_sync, "last_sync": stamp(at)})
             }),
+            "/v1/sync/reconcile" => {
+                self.in_session(&body, |model, device| model.reconcile(device, &body))
+            }
             _ => Err((404, "not_found")),
         };
         let (status, body) = match answer {
@@ -202,6 +312,7 @@ impl Model {
         let head = self.head;
         let is_equal =
             body["pending"] == 0 && body["fingerprint"] == self.fingerprint(head).as_str();
+        let expected = self.fingerprint(unstamp(&body["last_sync"]));
         let device = self.devices.entry(name.clone()).or_default();
         if let Some(kept) = &device.attempt {
             if *kept == own {
@@ -223,6 +334,10 @@ impl Model {
         self.next += 1;
         let id = format!("00000000-0000-4000-8000-{:012}", self.next);
         let start = unstamp(&body["last_sync"]);
+        let told = &body["fingerprint"];
+        if body["mode"] == "repair" || (told.is_string() && *told != expected.as_str()) {
+            answer["mode"] = json!("repair");
+        }
         device.attempt = Some(own);
         let nothing = DatastoreFingerprint::EMPTY.to_string();
         device.session = Some(Session {
@@ -411,6 +526,11 @@ impl Model {
         }
         json!({"records": records, "cursor": cursor, "remaining": remaining})
     }
+}
+
+fn fingerprint_of(record: &Record, version: &Version) -> Option<String> {
+    let value = Canonical::parse(&version.value.as_ref()?.to_string()).unwrap();
+    Some(RecordFingerprint::of(&record.entity, value.borrow()).to_string())
 }
 
 /// What a whole or partial value makes of the live one.

@@ -253,11 +253,13 @@ async fn rule_d24_fingerprints_that_differ_are_shown_and_not_looped_on() {
             answer["pull"] = page(&[record("k1", &json!({"a": 2, "b": 1}), 4)]);
             reply(200, &answer)
         }
+        "/v1/sync/reconcile" => reply(200, &json!({"ranges": []})),
+        "/v1/sync/pull" => reply(200, &page(&[record("k1", &json!({"a": 2, "b": 1}), 4)])),
         _ => reply(200, &json!({"in_sync": false, "last_sync": checkin(4)})),
     });
     let report = client.syncs().await.unwrap();
     assert!(!report.in_sync);
-    assert_eq!(report.round_trips, 2);
+    assert_eq!(report.round_trips, 4);
     let status = client.status();
     assert_eq!(
         (status.in_sync, status.phase),

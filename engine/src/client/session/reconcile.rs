@@ -1,0 +1,209 @@
+//! Reconcile: what both sides hold is compared range by range, and what differs is mended.
+//!
+//! It compares the confirmed records as they were before anything of this session was applied:
+//! a value that only this device has, of a truth that was lost, is told and pushed before the
+//! truth's own version of that record comes over it. What the server sends is staged, and
+//! becomes visible with the pull; what it asks for becomes an edit, which outlives a crash.
+
+use alloc::{
+    collections::{BTreeSet, VecDeque},
+    rc::Rc,
+    string::String,
+    vec::Vec,
+};
+
+use super::Session;
+use crate::client::database::{Database, Rows, Stop};
+use crate::client::pulled::{PulledPage, read_page};
+use crate::client::reconcile::{Held, Told};
+use crate::client::record::{Confirmed, Edit};
+use crate::client::wire::{Members, unreadable};
+use crate::client::{Environment, Error, Phase};
+use crate::json::CanonicalRef;
+
+/// A request is filled with ranges up to about this many bytes.
+const REQUEST_BYTES: usize = 256 * 1024;
+/// More calls than any comparison takes: the server goes in circles.
+const CALLS_MAX: u32 = 10_000;
+
+impl<E: Environment> Session<'_, E> {
+    /// Compares and mends; true: some records were refused for now because the server wants
+    /// them whole.
+    pub(super) async fn reconcile(&mut self) -> Result<bool, Error> {
+        self.phase(Phase::Reconciling);
+        self.forget_staged().await?;
+        let first = self.shared.look(|view| Held::new(view)?.begin()).await?;
+        let mut ranges = VecDeque::from(first);
+        let mut asked = BTreeSet::new();
+        let mut calls = 0;
+        while !ranges.is_empty() {
+            calls += 1;
+            if calls > CALLS_MAX {
+                return Err(Error::protocol("reconciling comes to no end"));
+            }
+            let body = self.ranges_body(&mut ranges);
+            let answer = self.call("/v1/sync/reconcile", body).await?;
+            let members = Members(answer.borrow());
+            self.mend(members, &mut asked).await?;
+            let told = list(members, "ranges").map(Told::read);
+            let told = told.collect::<Result<Vec<_>, Error>>()?;
+            let next = self
+                .shared
+                .look(|view| Held::new(view)?.compare(&told))
+                .await?;
+            ranges.extend(next);
+        }
+        let mut pull = None;
+        if !asked.is_empty() {
+            pull = self.push_asked(asked).await?;
+        }
+        if self.outgoing.sent.is_empty() {
+            // The ranges told all that a pull would.
+            return self.publish(&PulledPage::default(), None).await;
+        }
+        self.pull(pull).await
+    }
+
+    async fn forget_staged(&self) -> Result<(), Error> {
+        if self.shared.current().root.staged.is_none() {
+            return Ok(());
+        }
+        self.shared
+            .change(|database| {
+                database.check_fence(self.attempt)?;
+                database.drop_staged();
+                Ok(())
+            })
+            .await
+    }
+
+    /// As many ranges as go into one request.
+    fn ranges_body(&self, ranges: &mut VecDeque<String>) -> String {
+        let mut request = self.request(REQUEST_BYTES / 4);
+        request.json("ranges", "[");
+        let mut bytes = 0;
+        while let Some(range) = ranges.pop_front() {
+            if bytes > 0 {
+                request.append(",");
+            }
+            bytes += range.len();
+            request.append(&range);
+            if bytes > REQUEST_BYTES {
+                break;
+            }
+        }
+        request.append("]");
+        request.finish()
+    }
+
+    /// Stages what the server sent and took away, and makes edits of what it asks for.
+    async fn mend(
+        &mut self,
+        answer: Members<'_>,
+        asked: &mut BTreeSet<Vec<u8>>,
+    ) -> Result<(), Error> {
+        let mut page = match answer.get("records") {
+            Some(records) => read_page(records, &self.outgoing)?,
+            None => PulledPage::default(),
+        };
+        let dropped = keys(answer, "drop")?;
+        let wanted = keys(answer, "send")?;
+        if page.records == 0 && dropped.is_empty() && wanted.is_empty() {
+            return Ok(());
+        }
+        let gone = self.rows_held(&dropped).await?;
+        page.take_away(gone);
+        let wanted = self.rows_held(&wanted).await?;
+        self.count(&page);
+        let (attempt, start) = (self.attempt, self.start);
+        let to_send = self
+            .shared
+            .change(|database| {
+                database.check_fence(attempt)?;
+                database.begin_staged(start, None)?;
+                page.apply(database)?;
+                send_whole(database, &wanted)
+            })
+            .await?;
+        asked.extend(to_send);
+        Ok(())
+    }
+
+    /// The confirmed rows of these keys.
+    async fn rows_held(&self, keys: &[String]) -> Result<Vec<Vec<u8>>, Error> {
+        if keys.is_empty() {
+            return Ok(Vec::new());
+        }
+        self.shared
+            .look(|view| {
+                let rows = Held::new(view)?.rows_of(keys);
+                let found = view.root.confirmed.get_many(&view.pages, &rows)?;
+                let held = rows.into_iter().zip(found);
+                Ok(held.filter_map(|(row, found)| found.map(|_| row)).collect())
+            })
+            .await
+    }
+}
+
+/// Makes each of these confirmed rows an edit that is pushed whole, as the person sees it; gives
+/// the rows that are to be pushed. A deletion that waits says what there is to say, and what was
+/// set aside is the person's.
+fn send_whole(database: &mut Database<'_>, wanted: &[Vec<u8>]) -> Result<Vec<Vec<u8>>, Stop> {
+    let mut rows = Rows::new();
+    let mut number = database.root.edit;
+    for row in wanted {
+        let edit = match database.view().edit(row)? {
+            Some(edit) if edit.deleted || edit.set_aside.is_some() => continue,
+            Some(edit) => Edit {
+                whole: edit.number,
+                ..edit
+            },
+            None => {
+                let Some(confirmed) = database.view().confirmed(row)? else {
+                    continue;
+                };
+                number += 1;
+                given_back(confirmed, number)
+            }
+        };
+        rows.insert(row.clone(), Some(edit));
+    }
+    database.root.edit = number;
+    database.root.sent = number;
+    database.write_edits(&rows)?;
+    Ok(rows.into_keys().collect())
+}
+
+/// The edit that gives a confirmed record back to a truth that has never seen it.
+fn given_back(confirmed: Confirmed, number: u64) -> Edit {
+    Edit {
+        is_pending: false,
+        deleted: false,
+        whole: number,
+        number,
+        born: number,
+        handle: confirmed.handle,
+        base: Some(confirmed.checkin),
+        push_as: None,
+        changed: Vec::new(),
+        set_aside: None,
+        created: Rc::clone(&confirmed.created),
+        updated: confirmed.updated,
+        value: confirmed.value,
+    }
+}
+
+fn list<'a>(answer: Members<'a>, name: &str) -> impl Iterator<Item = CanonicalRef<'a>> {
+    answer
+        .get(name)
+        .into_iter()
+        .flat_map(CanonicalRef::elements)
+}
+
+fn keys(answer: Members<'_>, name: &str) -> Result<Vec<String>, Error> {
+    let read = |key: CanonicalRef<'_>| match key.as_text() {
+        Some(key) => Ok(key.into_owned()),
+        None => Err(unreadable(name)),
+    };
+    list(answer, name).map(read).collect()
+}
