@@ -25,6 +25,8 @@ const ENVELOPE_BYTES: u64 = 4096;
 pub(super) struct Sent {
     /// The number of the newest edit when it was sent.
     pub(super) edit: u64,
+    /// It was sent under a real key.
+    pub(super) is_named: bool,
     /// It was sent as a deletion.
     pub(super) deleted: bool,
     /// The value, where it was sent whole: an answer may leave it out.
@@ -129,6 +131,7 @@ impl Batch {
         let whole = (!edit.deleted && edit.is_sent_whole()).then(|| edit.value.clone());
         let sent = Sent {
             edit: edit.number,
+            is_named: !edit.is_pending && edit.push_as.is_none(),
             deleted: edit.deleted,
             whole,
             answer: None,

@@ -84,6 +84,13 @@ impl PulledPage {
         if let Some(local_id) = record.local_id.filter(|id| id.to_string() != key) {
             self.aliases.push((local_id, key.to_string()));
         }
+        if let Some(pushed) = &pushed
+            && *pushed != row
+            && outgoing.sent.get(pushed).is_some_and(|sent| sent.is_named)
+        {
+            // The truth has it under another key.
+            self.rows.push((pushed.clone(), None));
+        }
         let confirmed = if record.deleted {
             None
         } else {

@@ -6,13 +6,14 @@
 //! this session is held here, and is not missed after a crash: the next session sends it again.
 
 mod conflicts;
+mod offer;
 mod open;
 mod pull;
 mod push;
 mod reconcile;
 
 use alloc::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeMap,
     string::{String, ToString},
     vec::Vec,
 };
@@ -20,6 +21,7 @@ use alloc::{
 use tidemark_protocol::{Checkin, Code, Limits, Mode, Problem};
 use uuid::Uuid;
 
+use self::offer::Offered;
 use super::outgoing::Outgoing;
 use super::shared::Shared;
 use super::wire::{Members, Request};
@@ -70,10 +72,10 @@ pub(super) struct Session<'c, E: Environment> {
     start: Option<Checkin>,
     limits: Limits,
     outgoing: Outgoing,
+    /// What is pushed.
+    offered: Offered,
     /// The row after which the next batch starts.
-    offered: Option<Vec<u8>>,
-    /// The rows to push, where it is not all.
-    asked: BTreeSet<Vec<u8>>,
+    offered_up_to: Option<Vec<u8>>,
     /// Edits up to this number are this session's to push.
     sent: u64,
     /// Rows to set aside, with the edit that is meant.
@@ -139,8 +141,8 @@ impl<'c, E: Environment> Session<'c, E> {
             start: None,
             limits: Limits::default(),
             outgoing: Outgoing::default(),
-            offered: None,
-            asked: BTreeSet::new(),
+            offered: Offered::Edits,
+            offered_up_to: None,
             sent: 0,
             refused: BTreeMap::new(),
             total: 0,
@@ -154,6 +156,7 @@ impl<'c, E: Environment> Session<'c, E> {
             let pull = self.push(riders).await?;
             is_more = match self.mode {
                 Mode::Repair => self.reconcile().await?,
+                Mode::Refresh => self.give_back().await?,
                 _ => self.pull(pull).await?,
             };
             self.finish().await?;
@@ -169,6 +172,16 @@ impl<'c, E: Environment> Session<'c, E> {
         is_more |= self.send_decisions().await?;
         self.follow_conflicts().await;
         Ok(if is_more { End::Again } else { End::Done })
+    }
+
+    /// Gives all that this device holds back to a truth that was restored from an older backup,
+    /// and takes all that it has; true as of [`Self::pull`].
+    async fn give_back(&mut self) -> Result<bool, Error> {
+        self.forget_staged().await?;
+        let root = &self.shared.current().root;
+        let total = root.confirmed.summary().count + root.overlay.len();
+        let pull = self.push_whole(Offered::Everything, total).await?;
+        self.pull(pull).await
     }
 
     async fn finish(&mut self) -> Result<(), Error> {

@@ -166,7 +166,10 @@ impl<E: Environment> Session<'_, E> {
             self.report.in_sync = true;
             return self.bind(root, answer, Some(answer.max_checkin)).await;
         };
-        if !matches!(answer.mode, Mode::Auto | Mode::Fast | Mode::Repair) {
+        if !matches!(
+            answer.mode,
+            Mode::Auto | Mode::Fast | Mode::Repair | Mode::Refresh
+        ) {
             return Err(Error::new(
                 ErrorCode::NotSupported,
                 format!(

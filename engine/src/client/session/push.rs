@@ -1,22 +1,19 @@
 //! Push: the person's edits, batch by batch, until the server has mingled them.
 
-use alloc::{collections::BTreeSet, string::String, vec::Vec};
+use alloc::string::String;
 
 use tidemark_protocol::{Code, Mode, Problem};
 
 use super::Session;
+use super::offer::{Offered, ROWS_READ};
 use super::open::{Riders, ridden_pull};
 use super::pull::riding;
-use crate::client::database::{Stop, View};
 use crate::client::outgoing::{Batch, Offer};
-use crate::client::record::Edit;
 use crate::client::wire::{Members, Request, need};
 use crate::client::{Environment, Error, ErrorCode, Event, Phase, reply};
 use crate::faults::{Fault, is_planted};
 use crate::json::{Canonical, CanonicalRef};
 
-/// How many rows are read from the overlay at once.
-const ROWS_READ: usize = 1_000;
 /// Room in a request for what is not records.
 const PUSH_BYTES: usize = 512;
 
@@ -46,16 +43,16 @@ impl<E: Environment> Session<'_, E> {
         self.push_from(seq).await
     }
 
-    /// Pushes these rows whole, after the session's other push has closed.
-    pub(super) async fn push_asked(
+    /// Pushes so many records whole, after the session's other push has closed.
+    pub(super) async fn push_whole(
         &mut self,
-        asked: BTreeSet<Vec<u8>>,
+        offered: Offered,
+        total: u64,
     ) -> Result<Option<Canonical>, Error> {
         self.phase(Phase::Pushing);
-        self.total = asked.len() as u64;
-        self.sent = self.shared.current().root.sent;
-        self.asked = asked;
-        self.offered = None;
+        self.total = total;
+        self.offered = offered;
+        self.offered_up_to = None;
         // Refusals name places in this push.
         self.outgoing.order.clear();
         self.push_from(0).await
@@ -85,18 +82,17 @@ impl<E: Environment> Session<'_, E> {
         let mut batch = Batch::new(self.limits);
         let mut more = false;
         'filling: loop {
-            let after = self.offered.clone();
+            let after = self.offered_up_to.clone();
             let rows = self
                 .shared
-                .look(|view| edits_to_push(&view, after.as_deref()))
+                .look(|view| self.offered.next(&view, after.as_deref(), self.sent))
                 .await?;
             let is_last = rows.len() < ROWS_READ;
             for (row, edit) in rows {
                 if edit.set_aside.is_some() && is_planted(Fault::RefusedBlocks) {
                     break 'filling;
                 }
-                let is_asked = self.asked.is_empty() || self.asked.contains(&row);
-                if edit.set_aside.is_none() && edit.born <= self.sent && is_asked {
+                if edit.set_aside.is_none() && edit.born <= self.sent {
                     match batch.offer(&mut self.outgoing, &row, &edit)? {
                         Offer::Added => {}
                         Offer::Full => {
@@ -112,7 +108,7 @@ impl<E: Environment> Session<'_, E> {
                         }
                     }
                 }
-                self.offered = Some(row);
+                self.offered_up_to = Some(row);
             }
             if is_last {
                 break;
@@ -133,7 +129,12 @@ impl<E: Environment> Session<'_, E> {
     fn push_body(&self, next: &NextBatch) -> String {
         let mut request = self.request(next.batch.records.len() + PUSH_BYTES);
         self.write_batch(&mut request, next);
-        if !next.more && (self.mode != Mode::Repair || !self.asked.is_empty()) {
+        let pull_follows = match self.mode {
+            // What differs is looked for first, or told first.
+            Mode::Repair | Mode::Refresh => !matches!(self.offered, Offered::Edits),
+            _ => true,
+        };
+        if !next.more && pull_follows {
             let current = self.shared.current();
             request.json("pull", &riding(current.root.cursor()));
         }
@@ -183,18 +184,4 @@ impl<E: Environment> Session<'_, E> {
         }
         error
     }
-}
-
-/// The next edits, as they go to the server. One that makes a record under a key where this
-/// device holds none tells up to where it knows of none: else a record that was deleted and is
-/// put back as it was could not be told from an old push, repeated.
-fn edits_to_push(view: &View<'_>, after: Option<&[u8]>) -> Result<Vec<(Vec<u8>, Edit)>, Stop> {
-    let mut rows = view.edits_after(after, ROWS_READ)?;
-    for (row, edit) in &mut rows {
-        let is_named = !edit.is_pending && edit.push_as.is_none();
-        if is_named && edit.base.is_none() && !edit.deleted && view.confirmed(row)?.is_none() {
-            edit.base = view.root.last_sync;
-        }
-    }
-    Ok(rows)
 }

@@ -3,20 +3,19 @@
 //! It compares the confirmed records as they were before anything of this session was applied:
 //! a value that only this device has, of a truth that was lost, is told and pushed before the
 //! truth's own version of that record comes over it. What the server sends is staged, and
-//! becomes visible with the pull; what it asks for becomes an edit, which outlives a crash.
+//! becomes visible with the pull; what it asks for is pushed whole. Nothing of it needs to
+//! outlive a crash: what still differs then is found again.
 
 use alloc::{
     collections::{BTreeSet, VecDeque},
-    rc::Rc,
     string::String,
     vec::Vec,
 };
 
 use super::Session;
-use crate::client::database::{Database, Rows, Stop};
+use super::offer::Offered;
 use crate::client::pulled::{PulledPage, read_page};
 use crate::client::reconcile::{Held, Told};
-use crate::client::record::{Confirmed, Edit};
 use crate::client::wire::{Members, unreadable};
 use crate::client::{Environment, Error, Phase};
 use crate::json::CanonicalRef;
@@ -55,7 +54,8 @@ impl<E: Environment> Session<'_, E> {
         }
         let mut pull = None;
         if !asked.is_empty() {
-            pull = self.push_asked(asked).await?;
+            let total = asked.len() as u64;
+            pull = self.push_whole(Offered::Asked(asked), total).await?;
         }
         if self.outgoing.sent.is_empty() {
             // The ranges told all that a pull would.
@@ -64,7 +64,8 @@ impl<E: Environment> Session<'_, E> {
         self.pull(pull).await
     }
 
-    async fn forget_staged(&self) -> Result<(), Error> {
+    /// Forgets what an interrupted pull has left.
+    pub(super) async fn forget_staged(&self) -> Result<(), Error> {
         if self.shared.current().root.staged.is_none() {
             return Ok(());
         }
@@ -96,7 +97,7 @@ impl<E: Environment> Session<'_, E> {
         request.finish()
     }
 
-    /// Stages what the server sent and took away, and makes edits of what it asks for.
+    /// Stages what the server sent and took away, and notes what it asks for.
     async fn mend(
         &mut self,
         answer: Members<'_>,
@@ -108,25 +109,20 @@ impl<E: Environment> Session<'_, E> {
         };
         let dropped = keys(answer, "drop")?;
         let wanted = keys(answer, "send")?;
-        if page.records == 0 && dropped.is_empty() && wanted.is_empty() {
+        asked.extend(self.rows_held(&wanted).await?);
+        page.take_away(self.rows_held(&dropped).await?);
+        if page.records == 0 && page.deleted == 0 {
             return Ok(());
         }
-        let gone = self.rows_held(&dropped).await?;
-        page.take_away(gone);
-        let wanted = self.rows_held(&wanted).await?;
         self.count(&page);
         let (attempt, start) = (self.attempt, self.start);
-        let to_send = self
-            .shared
+        self.shared
             .change(|database| {
                 database.check_fence(attempt)?;
                 database.begin_staged(start, None)?;
-                page.apply(database)?;
-                send_whole(database, &wanted)
+                page.apply(database)
             })
-            .await?;
-        asked.extend(to_send);
-        Ok(())
+            .await
     }
 
     /// The confirmed rows of these keys.
@@ -142,54 +138,6 @@ impl<E: Environment> Session<'_, E> {
                 Ok(held.filter_map(|(row, found)| found.map(|_| row)).collect())
             })
             .await
-    }
-}
-
-/// Makes each of these confirmed rows an edit that is pushed whole, as the person sees it; gives
-/// the rows that are to be pushed. A deletion that waits says what there is to say, and what was
-/// set aside is the person's.
-fn send_whole(database: &mut Database<'_>, wanted: &[Vec<u8>]) -> Result<Vec<Vec<u8>>, Stop> {
-    let mut rows = Rows::new();
-    let mut number = database.root.edit;
-    for row in wanted {
-        let edit = match database.view().edit(row)? {
-            Some(edit) if edit.deleted || edit.set_aside.is_some() => continue,
-            Some(edit) => Edit {
-                whole: edit.number,
-                ..edit
-            },
-            None => {
-                let Some(confirmed) = database.view().confirmed(row)? else {
-                    continue;
-                };
-                number += 1;
-                given_back(confirmed, number)
-            }
-        };
-        rows.insert(row.clone(), Some(edit));
-    }
-    database.root.edit = number;
-    database.root.sent = number;
-    database.write_edits(&rows)?;
-    Ok(rows.into_keys().collect())
-}
-
-/// The edit that gives a confirmed record back to a truth that has never seen it.
-fn given_back(confirmed: Confirmed, number: u64) -> Edit {
-    Edit {
-        is_pending: false,
-        deleted: false,
-        whole: number,
-        number,
-        born: number,
-        handle: confirmed.handle,
-        base: Some(confirmed.checkin),
-        push_as: None,
-        changed: Vec::new(),
-        set_aside: None,
-        created: Rc::clone(&confirmed.created),
-        updated: confirmed.updated,
-        value: confirmed.value,
     }
 }
 

@@ -138,6 +138,23 @@ impl Model {
         sum.to_string()
     }
 
+    /// The truth is taken back to a backup of so many commits ago.
+    pub(super) fn restore(&mut self, commits: u64) {
+        self.head -= commits;
+        let head = self.head;
+        for record in self.records.values_mut() {
+            record.versions.retain(|version| version.at <= head);
+        }
+        self.records.retain(|_, record| !record.versions.is_empty());
+        for device in self.devices.values_mut() {
+            device.session = None;
+        }
+    }
+
+    pub(super) fn head(&self) -> u64 {
+        self.head
+    }
+
     /// The truth has another past: this record was something else all along.
     pub(super) fn rewrite(&mut self, key: &str, value: Value) {
         let versions = &mut self.records.get_mut(key).unwrap().versions;
@@ -314,7 +331,8 @@ impl Model {
             body["pending"] == 0 && body["fingerprint"] == self.fingerprint(head).as_str();
         let expected = self.fingerprint(unstamp(&body["last_sync"]));
         let device = self.devices.entry(name.clone()).or_default();
-        if let Some(kept) = &device.attempt {
+        let is_issued = unstamp(&body["last_sync"]) <= head;
+        if let Some(kept) = device.attempt.as_ref().filter(|_| is_issued) {
             if *kept == own {
                 return Err((410, "session_gone"));
             }
@@ -333,10 +351,15 @@ impl Model {
         }
         self.next += 1;
         let id = format!("00000000-0000-4000-8000-{:012}", self.next);
-        let start = unstamp(&body["last_sync"]);
+        let mut start = unstamp(&body["last_sync"]);
         let told = &body["fingerprint"];
         if body["mode"] == "repair" || (told.is_string() && *told != expected.as_str()) {
             answer["mode"] = json!("repair");
+        }
+        let is_lost = start > head;
+        if is_lost {
+            answer["mode"] = json!("refresh");
+            start = 0;
         }
         device.attempt = Some(own);
         let nothing = DatastoreFingerprint::EMPTY.to_string();
@@ -348,7 +371,11 @@ impl Model {
             ..Session::default()
         });
         answer["sync_uuid"] = json!(id);
-        answer["last_sync"] = body["last_sync"].clone();
+        answer["last_sync"] = if is_lost {
+            Value::Null
+        } else {
+            body["last_sync"].clone()
+        };
         let mut goes_on = true;
         if !body["push"].is_null() {
             answer["push"] = self.push(&name, &body["push"]);

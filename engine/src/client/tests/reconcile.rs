@@ -84,11 +84,7 @@ async fn differ_and_mend(seed: u64) {
     let mut edited = BTreeMap::new();
     for number in 0..roll(3) {
         let key = keys[roll(keys.len())].clone();
-        let entity = if client.get("note", &key).await.is_some() {
-            "note"
-        } else {
-            "todo"
-        };
+        let entity = entity_of(&client, &key).await;
         if client.get(entity, &key).await.is_some() {
             client
                 .does(update(entity, &key, &format!(r#"{{"e":{number}}}"#)))
@@ -143,12 +139,69 @@ async fn rule_d46_a_repair_that_is_asked_for_compares_even_what_is_equal() {
     assert!(reconcile >= 1, "{paths:?}");
     // A deletion that waits is not given back.
     model.borrow_mut().rewrite(&key, json!({"other": 1}));
-    let entity = if client.get("note", &key).await.is_some() {
-        "note"
-    } else {
-        "todo"
-    };
+    let entity = entity_of(&client, &key).await;
     client.does(delete(entity, &key)).await;
     drop(client.syncs().await);
     assert!(client.get(entity, &key).await.is_none());
+}
+
+#[test]
+fn rule_d47_a_truth_restored_from_a_backup_gets_back_what_devices_hold() {
+    for seed in 0..40 {
+        pollster::block_on(restore_and_give_back(seed));
+    }
+}
+
+async fn restore_and_give_back(seed: u64) {
+    let mut roll = dice(seed);
+    let (tab, client, model) = in_step(seed, 1 + roll(30)).await;
+    // What came after the backup: changes, and records of their own.
+    for number in 0..roll(6) {
+        let keys: Vec<String> = held(&client).await.into_keys().collect();
+        let key = &keys[roll(keys.len())];
+        let entity = entity_of(&client, key).await;
+        match roll(3) {
+            0 => client.does(create("todo", r#"[{"late":1}]"#)).await,
+            1 => {
+                client
+                    .does(put(entity, &format!("named-{number}"), r#"{"l":1}"#))
+                    .await
+            }
+            _ => {
+                client
+                    .does(update(entity, key, &format!(r#"{{"late":{number}}}"#)))
+                    .await
+            }
+        };
+        assert!(client.syncs().await.unwrap().in_sync, "seed {seed}");
+    }
+    let before = held(&client).await;
+    let commits = roll(usize::try_from(model.borrow().head()).unwrap()) as u64;
+    model.borrow_mut().restore(commits);
+    client.does(create("note", r#"[{"new":1}]"#)).await;
+    if roll(2) == 0 {
+        tab.0.pages.fail_after(roll(6) as u64, Fault::After);
+        drop(client.syncs().await);
+    }
+    let client = tab.open().await;
+    let mut report = client.syncs().await.unwrap();
+    if !report.in_sync {
+        report = client.syncs().await.unwrap();
+    }
+    assert!(report.in_sync, "seed {seed}: {report:?}");
+    assert_eq!(client.pending().await.unwrap(), [], "seed {seed}");
+    let truth = model.borrow().truth();
+    assert_eq!(held(&client).await, truth, "seed {seed}");
+    for value in before.values().chain([&r#"{"new":1}"#.to_string()]) {
+        let is_there = truth.values().any(|it| it == value);
+        assert!(is_there, "seed {seed}: {value} was lost");
+    }
+    assert_eq!(truth.len(), before.len() + 1, "seed {seed}");
+}
+
+async fn entity_of(client: &Client<Tab>, key: &str) -> &'static str {
+    match client.get("note", key).await {
+        Some(_) => "note",
+        None => "todo",
+    }
 }
