@@ -15,6 +15,15 @@ pub struct AirbagThresholds {
     pub percent: u32,
 }
 
+/// How long a datastore keeps what it no longer needs, in seconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RetentionPeriods {
+    /// What was superseded: so long it can be shown again.
+    pub history: u64,
+    /// Deletions; no shorter than the history.
+    pub tombstones: u64,
+}
+
 /// A datastore.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DatastoreAnswer {
@@ -36,6 +45,8 @@ pub struct DatastoreAnswer {
     pub policies: BTreeMap<String, ConflictPolicy>,
     /// When a push that deletes is held.
     pub airbag: AirbagThresholds,
+    /// How long it keeps what it no longer needs.
+    pub retention: RetentionPeriods,
 }
 
 /// What to set: members that are absent stay; `null` goes back to what the operator has set.
@@ -58,6 +69,13 @@ pub struct DatastoreRequest {
         skip_serializing_if = "Option::is_none"
     )]
     pub airbag: Option<Option<AirbagThresholds>>,
+    /// How long it keeps what it no longer needs.
+    #[serde(
+        default,
+        deserialize_with = "told",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub retention: Option<Option<RetentionPeriods>>,
 }
 
 /// A member that is there, be it `null`.

@@ -25,7 +25,7 @@ mod session;
 mod time;
 
 pub use conflict::{Conflict, ConflictSide, ConflictsAnswer, SettleAnswer, SettleRequest};
-pub use datastore::{AirbagThresholds, DatastoreAnswer, DatastoreRequest};
+pub use datastore::{AirbagThresholds, DatastoreAnswer, DatastoreRequest, RetentionPeriods};
 pub use finish::{CancelAnswer, CancelRequest, FinishAnswer, FinishRequest};
 pub use history::{HistoryAnswer, RecordVersion};
 pub use id::{DeviceId, IdError, Key, LocalId, SessionId};

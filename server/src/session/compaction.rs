@@ -97,8 +97,8 @@ impl Service {
     }
 
     /// How long this datastore keeps what it no longer needs.
-    fn retention(&self, _datastore: &Datastore) -> Retention {
-        self.inner.settings.retention
+    pub(super) fn retention(&self, datastore: &Datastore) -> Retention {
+        datastore.retention.unwrap_or(self.inner.settings.retention)
     }
 }
 

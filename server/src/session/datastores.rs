@@ -1,7 +1,11 @@
 //! A datastore as its members see it, and what its owner sets.
 
-use tidemark_engine::truth::Airbag;
-use tidemark_protocol::{AirbagThresholds, DatastoreAnswer, DatastoreRequest, Problem};
+use std::time::Duration;
+
+use tidemark_engine::truth::{Airbag, Retention};
+use tidemark_protocol::{
+    AirbagThresholds, DatastoreAnswer, DatastoreRequest, Problem, RetentionPeriods,
+};
 
 use super::{
     Caller, Service,
@@ -11,6 +15,9 @@ use crate::store::{Datastore, Snapshot};
 
 /// Policies are read with every push.
 const ENTITIES_MAX: usize = 256;
+
+/// Longer than any clock here reaches back.
+const RETENTION_MAX_SECONDS: u64 = 1_000 * 365 * 24 * 60 * 60;
 
 const OWNER: &str = "owner";
 
@@ -47,6 +54,7 @@ impl Service {
     /// What holds, whoever has set it.
     fn datastore_answer(&self, datastore: Datastore, role: String) -> DatastoreAnswer {
         let rules = self.rules(&datastore);
+        let retention = self.retention(&datastore);
         let bound = |bound: u64| u32::try_from(bound).unwrap_or(u32::MAX);
         DatastoreAnswer {
             datastore: datastore.id,
@@ -60,6 +68,10 @@ impl Service {
             airbag: AirbagThresholds {
                 deletes: bound(rules.airbag.deletes),
                 percent: bound(rules.airbag.percent),
+            },
+            retention: RetentionPeriods {
+                history: retention.history.as_secs(),
+                tombstones: retention.tombstones.as_secs(),
             },
         }
     }
@@ -98,7 +110,28 @@ fn set(datastore: &mut Datastore, request: DatastoreRequest) -> Result<(), Probl
     if let Some(airbag) = request.airbag {
         datastore.airbag = airbag.map(thresholds).transpose()?;
     }
+    if let Some(retention) = request.retention {
+        datastore.retention = retention.map(periods).transpose()?;
+    }
     Ok(())
+}
+
+fn periods(told: RetentionPeriods) -> Result<Retention, Problem> {
+    if told.history.max(told.tombstones) > RETENTION_MAX_SECONDS {
+        return Err(malformed(
+            "`retention` is told in seconds, of at most 1,000 years.",
+        ));
+    }
+    if told.tombstones < told.history {
+        return Err(malformed(
+            "`retention.tombstones` is no shorter than `retention.history`: a deletion is the \
+             end of its record's history.",
+        ));
+    }
+    Ok(Retention {
+        history: Duration::from_secs(told.history),
+        tombstones: Duration::from_secs(told.tombstones),
+    })
 }
 
 fn thresholds(told: AirbagThresholds) -> Result<Airbag, Problem> {

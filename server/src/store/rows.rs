@@ -3,7 +3,7 @@
 use tidemark_engine::{
     fingerprint::DatastoreFingerprint,
     json::Canonical,
-    truth::{Airbag, Answer, Conflict, Head, Place, Policies},
+    truth::{Airbag, Answer, Conflict, Head, Place, Policies, Retention},
     version::Version,
 };
 use tidemark_protocol::{Checkin, ConflictSummary, DeviceId, LocalId, Mode, SessionId};
@@ -34,6 +34,8 @@ pub(crate) struct Datastore {
     pub(crate) policies: Policies,
     /// When a push that deletes is held, if it was set for this datastore.
     pub(crate) airbag: Option<Airbag>,
+    /// How long it keeps what it no longer needs, if it was set for this datastore.
+    pub(crate) retention: Option<Retention>,
 }
 
 impl Datastore {

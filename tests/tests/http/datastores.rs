@@ -4,13 +4,7 @@ use serde_json::{Value, json};
 use tidemark_tests::client::Client;
 use tidemark_tests::server::Server;
 
-use super::talk::{deleted, open, pending, sync, uuid};
-
-/// Where the caller's own datastore is set.
-fn settings(client: &Client) -> String {
-    let opened = open(client, 90, json!({"pending": 1}));
-    format!("/v1/datastores/{}", opened["datastore"].as_str().unwrap())
-}
+use super::talk::{deleted, open, pending, settings, sync, uuid};
 
 /// Two devices change a record of an entity; its value then.
 fn race(client: &Client, entity: &str, number: u64, times: [&str; 2]) -> Value {
@@ -85,7 +79,10 @@ fn policies_are_set_by_operator_and_owner() {
 fn what_is_set_survives_a_kill() {
     let mut server = Server::start();
     let path = settings(&server.client("alice"));
-    let set = json!({"policy": "store", "airbag": {"deletes": 2, "percent": 10}});
+    let set = json!({
+        "policy": "store", "airbag": {"deletes": 2, "percent": 10},
+        "retention": {"history": 60, "tombstones": 3600},
+    });
     let before = server.client("alice").patch(&path, &set).done();
     server.kill();
     server.start_again();
@@ -110,6 +107,9 @@ fn wrong_settings_are_refused() {
         json!({"policy": "truth", "airbag": {"deletes": 1}}),
         json!({"policy": "truth", "airbag": {"deletes": 1, "percent": 101}}),
         json!({"policy": "truth", "airbag": {"deletes": -1, "percent": 1}}),
+        json!({"policy": "truth", "retention": {"history": 1}}),
+        json!({"policy": "truth", "retention": {"history": 2, "tombstones": 1}}),
+        json!({"policy": "truth", "retention": {"history": 1, "tombstones": u64::MAX}}),
     ] {
         let answer = client.patch(&path, &wrong);
         assert_eq!(

@@ -107,3 +107,11 @@ pub(crate) fn shared(client: &Client, value: &Value) -> (Value, Value) {
 pub(crate) fn code(problem: &Value) -> &str {
     problem["code"].as_str().unwrap_or_default()
 }
+
+/// Where what is set for the client's datastore is told and changed.
+pub(crate) fn settings(client: &Client) -> String {
+    let opened = open(client, 90, json!({"pending": 1}));
+    let cancel = json!({"sync_uuid": opened["sync_uuid"]});
+    client.done("/v1/sync/cancel", &cancel);
+    format!("/v1/datastores/{}", opened["datastore"].as_str().unwrap())
+}

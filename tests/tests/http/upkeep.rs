@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use sqlx::{Connection, sqlite::SqliteConnection};
 use tidemark_tests::server::{Server, tidemark};
 
-use super::talk::{changed, deleted, finish, opening, pending, sync};
+use super::talk::{changed, deleted, finish, opening, pending, settings, sync};
 
 const NOTHING_KEPT: [&str; 4] = ["--keep-history", "0s", "--keep-tombstones", "0s"];
 
@@ -203,4 +203,47 @@ fn a_server_compacts_while_it_serves() {
     assert!(server.logged().contains("compacted"), "it did so by itself");
     assert_eq!(server.client("alice").records(), Vec::<Value>::new());
     assert!(on(&server, "verify", &[]).status.success());
+}
+
+/// P-59, T-60: a datastore keeps its history for as long as its owner has set, the others for as
+/// long as the operator has.
+#[test]
+fn each_datastore_has_its_own_retention() {
+    let server = Server::start();
+    edited(&server, 3);
+    let path = settings(&server.client("alice"));
+    let kept = json!({"history": 2_592_000, "tombstones": 7_776_000});
+    assert_eq!(server.client("alice").get(&path).done()["retention"], kept);
+    let nothing = json!({"retention": {"history": 0, "tombstones": 0}});
+    let set = server.client("alice").patch(&path, &nothing).done();
+    assert_eq!(set["retention"], nothing["retention"]);
+    let bob = server.client("bob");
+    let made = sync(
+        &bob,
+        2,
+        &Value::Null,
+        json!([pending(1, &json!({"at": 0}))]),
+    );
+    let base = &made["push"]["max_checkin"];
+    let key = &made["pull"]["records"][0]["key"];
+    let edit = changed(key, base, &json!({"at": 1}));
+    let last = sync(&bob, 2, base, json!([edit]));
+    let checkin = &last["push"]["max_checkin"];
+    finish(
+        &bob,
+        &last["sync_uuid"],
+        checkin,
+        last["pull"]["records"].as_array().unwrap(),
+    );
+
+    let dropped = said(&on(&server, "compact", &[]));
+    assert!(
+        dropped.starts_with("dropped 3 values, 3 versions"),
+        "{dropped}"
+    );
+    let all = json!({"retention": null});
+    assert_eq!(
+        server.client("alice").patch(&path, &all).done()["retention"],
+        kept
+    );
 }

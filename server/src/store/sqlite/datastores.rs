@@ -1,9 +1,11 @@
 //! Datastores, their commits and their members.
 
+use std::time::Duration;
+
 use sqlx::{Row, sqlite::SqliteRow};
 use tidemark_engine::{
     fingerprint::DatastoreFingerprint,
-    truth::{Airbag, Policies},
+    truth::{Airbag, Policies, Retention},
 };
 use tidemark_protocol::{Checkin, ConflictSummary};
 
@@ -126,13 +128,23 @@ impl Change {
         let is_set = *policies != Policies::default();
         let column = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
         sqlx::query(
-            "update datastore set policies = ?2, airbag_deletes = ?3, airbag_percent = ?4 \
-             where id = ?1",
+            "update datastore set policies = ?2, airbag_deletes = ?3, airbag_percent = ?4, \
+             keep_history = ?5, keep_tombstones = ?6 where id = ?1",
         )
         .bind(&datastore.id)
         .bind(is_set.then(|| serde_json::json!(policies).to_string()))
         .bind(datastore.airbag.map(|airbag| column(airbag.deletes)))
         .bind(datastore.airbag.map(|airbag| column(airbag.percent)))
+        .bind(
+            datastore
+                .retention
+                .map(|kept| column(kept.history.as_secs())),
+        )
+        .bind(
+            datastore
+                .retention
+                .map(|kept| column(kept.tombstones.as_secs())),
+        )
         .execute(&mut *self.tx)
         .await?;
         Ok(())
@@ -145,6 +157,8 @@ fn datastore(row: &SqliteRow) -> Result<Datastore, StoreError> {
     })?;
     let deletes = decode::count_maybe(row, "airbag_deletes")?;
     let percent = decode::count_maybe(row, "airbag_percent")?;
+    let history = decode::count_maybe(row, "keep_history")?;
+    let tombstones = decode::count_maybe(row, "keep_tombstones")?;
     Ok(Datastore {
         id: row.try_get("id")?,
         head: decode::checkin(row, "head")?,
@@ -162,5 +176,11 @@ fn datastore(row: &SqliteRow) -> Result<Datastore, StoreError> {
         airbag: deletes
             .zip(percent)
             .map(|(deletes, percent)| Airbag { deletes, percent }),
+        retention: history
+            .zip(tombstones)
+            .map(|(history, tombstones)| Retention {
+                history: Duration::from_secs(history),
+                tombstones: Duration::from_secs(tombstones),
+            }),
     })
 }
