@@ -15,6 +15,7 @@ use tidemark_protocol::{
 
 use super::judge::{Change, Judged, Name};
 use super::push::LocalKey;
+use crate::fingerprint::RecordFingerprint;
 use crate::json::{Canonical, compare_names};
 use crate::merge::patch;
 use crate::version::Content;
@@ -148,6 +149,28 @@ impl Claim {
     /// change only where nobody else has changed the record since, and its base is kept.
     pub fn ask_for(&mut self) {
         self.is_asked_for = true;
+    }
+
+    /// What a whole value hashes to; `None`: it is none, or others of its fields follow it.
+    pub fn whole(&self) -> Option<RecordFingerprint> {
+        match &self.said {
+            Said::Whole(content, fields) if fields.is_empty() => Some(content.fingerprint),
+            _ => None,
+        }
+    }
+
+    /// Takes the claim for one of another record, which is equal to it. Only a name that is a
+    /// UUID can be told of that: false, and nothing changes, where it is none.
+    pub fn equals(&mut self, key: Key) -> bool {
+        let Some(name) = self
+            .local_id
+            .or_else(|| LocalId::parse(self.key.as_str()).ok())
+        else {
+            return false;
+        };
+        self.local_id = Some(name);
+        self.key = key;
+        true
     }
 
     /// Takes in a later record of the same key.

@@ -34,7 +34,8 @@ pub enum Opened {
     InSync,
     /// A session.
     Session {
-        /// `fast`, or `repair` where a window does not tell the device all.
+        /// `fast`; `repair` where a window does not tell the device all; `refresh` where the
+        /// truth was restored from an older backup than the device has seen.
         mode: Mode,
         /// Where the pull starts. Mappings up to there are confirmed by the claim.
         last_sync: Option<Checkin>,
@@ -61,8 +62,11 @@ pub fn refuse_unsupported(request: &OpenRequest) -> Result<(), Problem> {
         let detail = "`device_uuid` is a UUID that the device has drawn, not the nil one";
         return Err(Problem::new(Code::Malformed, detail));
     }
-    if !matches!(request.mode, Mode::Auto | Mode::Fast | Mode::Repair) {
-        let detail = "this server syncs in the modes `auto`, `fast` and `repair` only";
+    if !matches!(
+        request.mode,
+        Mode::Auto | Mode::Fast | Mode::Repair | Mode::Refresh
+    ) {
+        let detail = "this server syncs in the modes `auto`, `fast`, `repair` and `refresh` only";
         return Err(Problem::new(Code::NotSupported, detail));
     }
     if request.direction != Direction::Both || request.mirror {
@@ -75,8 +79,7 @@ pub fn refuse_unsupported(request: &OpenRequest) -> Result<(), Problem> {
 /// Decides on an open.
 ///
 /// # Errors
-/// `malformed` (the fingerprint), `session_gone`, `stale_device`, or `not_supported` where the
-/// truth was restored from an older backup.
+/// `malformed` (the fingerprint), `session_gone` or `stale_device`.
 pub fn open(request: &OpenRequest, view: &OpenView) -> Result<Opened, Problem> {
     let fingerprint = read_fingerprint(request.fingerprint.as_deref())?;
     if view.is_issued {
@@ -87,16 +90,21 @@ pub fn open(request: &OpenRequest, view: &OpenView) -> Result<Opened, Problem> {
         .as_ref()
         .is_some_and(|push| !push.records.is_empty());
     // Who asks for a repair doubts that the fingerprint is that of what the device holds.
-    let is_doubted = request.mode == Mode::Repair;
+    let is_doubted = matches!(request.mode, Mode::Repair | Mode::Refresh);
     let holds_head = fingerprint == Some(view.expected_at_head);
     if request.pending == 0 && !pushes && holds_head && !is_doubted {
         return Ok(Opened::InSync);
     }
-    if !view.is_issued {
-        let detail = "this server never issued that `last_sync`: it was restored from an older \
-                      backup, and cannot yet take back what devices still hold. The device keeps \
-                      all it has; restore a newer backup";
-        return Err(Problem::new(Code::NotSupported, detail));
+    let attempt = request.attempts.last().copied();
+    if !view.is_issued || request.mode == Mode::Refresh {
+        return Ok(Opened::Session {
+            mode: Mode::Refresh,
+            // All that the truth has is pulled, deletions too.
+            last_sync: None,
+            attempt,
+            is_suspect: !view.is_issued,
+            leaves_out_tombstones: false,
+        });
     }
     let is_suspect = fingerprint.is_some() && fingerprint != view.expected_at_last_sync;
     let is_behind = needs_repair(request, view, fingerprint);
@@ -108,7 +116,7 @@ pub fn open(request: &OpenRequest, view: &OpenView) -> Result<Opened, Problem> {
             Mode::Fast
         },
         last_sync: request.last_sync,
-        attempt: request.attempts.last().copied(),
+        attempt,
         is_suspect,
         leaves_out_tombstones: super::window::leaves_out_tombstones(request.last_sync, fingerprint),
     })

@@ -17,6 +17,7 @@ mod pull;
 mod push;
 mod reconcile;
 mod records;
+mod refresh;
 mod ride;
 mod settings;
 

@@ -52,11 +52,10 @@ impl Service {
         let named = request.datastore.as_deref();
         let datastore = match change.datastore_of(&caller.user, named).await? {
             Some(datastore) => datastore,
-            None if named.is_some() => return Err(no_datastore()),
-            None => {
-                let random = self.inner.clock.random_uuid();
-                change.create_datastore(&caller.user, now, random).await?
+            None if named.is_some_and(|named| named != Datastore::id_of(&caller.user)) => {
+                return Err(no_datastore());
             }
+            None => change.create_datastore(&caller.user, now).await?,
         };
         let view = open_view(&mut change, caller, &datastore, request).await?;
         let opened = truth::open(request, &view)?;
@@ -91,6 +90,9 @@ impl Service {
         change
             .open_session(&session, &caller.user, name, attempt)
             .await?;
+        if mode == Mode::Refresh {
+            change.forget_exceptions(&session).await?;
+        }
         change
             .confirm_local_keys(&datastore.id, device, last_sync)
             .await?;

@@ -5,9 +5,11 @@
 use serde_json::value::RawValue;
 use tidemark_engine::faults::{Fault, is_planted};
 use tidemark_engine::truth::{Claim, Held, Mingle, Push, Pusher, View, Writes};
-use tidemark_protocol::{Checkin, Code, Problem, PushOutcome, PushRequest, PushSummary, SessionId};
+use tidemark_protocol::{
+    Checkin, Code, Mode, Problem, PushOutcome, PushRequest, PushSummary, SessionId,
+};
 
-use super::{Caller, Commit, Service, problem::clock_ran_out};
+use super::{Caller, Commit, Service, problem::clock_ran_out, refresh::match_equal};
 use crate::store::{Change, Session, StoreError};
 
 /// So many records are compared with the truth at once.
@@ -107,6 +109,9 @@ impl Service {
         claims
             .filter(|claim| asked_for.contains(claim.key()))
             .for_each(Claim::ask_for);
+        if session.mode == Mode::Refresh {
+            match_equal(change, session, &mut resolved.claims).await?;
+        }
         // The tables are ordered by key: written in their order, their pages fill one by one.
         resolved
             .claims

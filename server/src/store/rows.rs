@@ -1,5 +1,6 @@
 //! What the store keeps besides records, as the sessions see it.
 
+use sha2::{Digest, Sha256};
 use tidemark_engine::{
     fingerprint::DatastoreFingerprint,
     json::Canonical,
@@ -39,6 +40,19 @@ pub(crate) struct Datastore {
 }
 
 impl Datastore {
+    /// The name of a user's own datastore. It follows from the user's, so that a truth that was
+    /// restored from before it was made makes it again under the name that devices know. 64 bits:
+    /// short, for it stands in every row of every index.
+    pub(crate) fn id_of(user: &str) -> String {
+        let digest = Sha256::new()
+            .chain_update(b"datastore\0")
+            .chain_update(user)
+            .finalize();
+        let mut bytes = [0; 8];
+        bytes.copy_from_slice(&digest[..8]);
+        format!("{:016x}", u64::from_be_bytes(bytes))
+    }
+
     /// The truth as the mingle takes it.
     pub(crate) fn truth_head(&self) -> Head {
         Head {

@@ -8,6 +8,7 @@ use tidemark_engine::{
     client::{Cancel, Choice, Client, Doc, ErrorCode, Operation, SyncOptions},
     store::Committed,
 };
+use tidemark_protocol::Mode;
 
 use super::{
     device::{ENTITY, Made, REFUSED, Surroundings},
@@ -85,7 +86,16 @@ impl Person {
         if self.world.random.chance(3) {
             cancel.cancel();
         }
-        self.sync(SyncOptions::default(), &cancel).await.err()
+        let mode = match self.world.random.below(100) {
+            0..4 => Mode::Repair,
+            4..6 => Mode::Refresh,
+            _ => Mode::Auto,
+        };
+        let options = SyncOptions {
+            mode,
+            ..SyncOptions::default()
+        };
+        self.sync(options, &cancel).await.err()
     }
 
     /// Syncs, whatever it deletes; whether both sides hold the same then.

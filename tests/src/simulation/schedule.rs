@@ -37,8 +37,6 @@ struct Schedule {
     /// once more the server cannot tell them apart, and what the one says may take the place of what
     /// the other said. Only the truth's history keeps that.
     is_mistaken: bool,
-    /// The server's database was taken back to a backup.
-    went_back: bool,
     is_resting: bool,
 }
 
@@ -57,7 +55,6 @@ pub(super) async fn run(seed: u64, mut database: Database, told: bool) -> (Ended
         devices: Vec::new(),
         truth: Truth::new(database),
         is_mistaken: false,
-        went_back: false,
         is_resting: false,
     };
     let verdict = schedule.goes().await;
@@ -273,11 +270,12 @@ impl Schedule {
         let server = &self.world.server;
         if server.restore().await {
             self.world.note(&[b"the truth is restored"]);
-            self.went_back = true;
             for device in &self.devices {
                 device.is_stranded.set(true);
             }
             self.truth.went_back(server.gate.commits()).await?;
+            // What was deleted since is there again.
+            self.oracle.borrow_mut().all_may_return = true;
             self.excuse();
         }
         Ok(())
@@ -378,26 +376,12 @@ impl Schedule {
         });
         self.finish(work).await?;
         let device = &self.devices[place];
-        let forgets = self.world.manner.forgets;
         match outcome.take() {
             Some(Ok(true)) => {
                 device.is_stranded.set(false);
                 Ok(())
             }
-            // A truth that was taken back, with a clock behind it, gives out checkins that it
-            // gave before: the device is told that both differ, and keeps all it has. And of a
-            // truth from before its datastore it is nobody's device.
-            Some(Ok(false) | Err(ErrorCode::WrongUser)) if self.went_back => {
-                device.is_stranded.set(true);
-                Ok(())
-            }
             Some(Ok(false)) if round == 0 => Ok(()),
-            // The truth that it knew is no more, or does not remember so far back: the device
-            // keeps all it has.
-            Some(Err(ErrorCode::NotSupported)) if self.went_back || forgets => {
-                device.is_stranded.set(true);
-                Ok(())
-            }
             other => Err(format!("a sync at rest ended with {other:?}")),
         }
     }

@@ -134,6 +134,7 @@ impl World {
             "/v1/sync/open" => answer(read(body), |it| service.open(&caller, it)).await,
             "/v1/sync/push" => answer(read(body), |it| service.push(&caller, it)).await,
             "/v1/sync/pull" => answer(read(body), |it| service.pull(&caller, it)).await,
+            "/v1/sync/reconcile" => answer(read(body), |it| service.reconcile(&caller, it)).await,
             "/v1/sync/finish" => answer(read(body), |it| service.finish(&caller, it)).await,
             "/v1/sync/cancel" => answer(read(body), |it| service.cancel(&caller, it)).await,
             _ => self.serve_conflicts(path, body).await,

@@ -280,7 +280,7 @@ fn p28_p30_what_is_not_spoken_or_not_served_is_refused() {
         426,
         "protocol",
     );
-    for mode in ["slow", "refresh", "pull_truth", "push_truth"] {
+    for mode in ["slow", "pull_truth", "push_truth"] {
         assert_problem(&open(json!({"mode": mode})), 501, "not_supported");
     }
     for direction in ["pull", "push"] {

@@ -13,6 +13,7 @@ mod pulling;
 mod pushing;
 mod random;
 mod reconciling;
+mod restoring;
 mod seed;
 mod talk;
 mod tokens;

@@ -220,7 +220,7 @@ fn an_empty_sync_is_one_small_round_trip() {
 
 /// P-26
 #[test]
-fn a_last_sync_that_was_never_issued_is_refused_for_now() {
+fn a_last_sync_that_was_never_issued_means_a_restored_truth() {
     let server = Server::start();
     let client = server.client("alice");
     let synced = sync(&client, 1, &Value::Null, json!([pending(1, &json!(1))]));
@@ -228,10 +228,10 @@ fn a_last_sync_that_was_never_issued_is_refused_for_now() {
     for claim in ["2199-01-01T00:00:00.000000Z", "2001-01-01T00:00:00.000000Z"] {
         assert_ne!(head, claim);
         let body = opening(1, json!({"last_sync": claim, "pending": 1}));
-        let answer = client.post("/v1/sync/open", &body);
+        let opened = client.done("/v1/sync/open", &body);
         assert_eq!(
-            (answer.status, answer.code().as_str()),
-            (501, "not_supported")
+            (&opened["mode"], &opened["last_sync"]),
+            (&json!("refresh"), &Value::Null)
         );
     }
 }

@@ -125,22 +125,39 @@ fn t25_a_differing_fingerprint_is_repaired() {
     assert_eq!(open(&garbled, &view()).unwrap_err().code, Code::Malformed);
 }
 
-/// T-26: a `last_sync` that this truth never issued is looked at first, and refused with a
-/// stable code: the device keeps its data.
+/// T-26: a `last_sync` that this truth never issued is looked at first: the device gives back all
+/// that it holds, and is sent all that there is.
 #[test]
-fn t26_a_restored_truth_refuses_a_later_last_sync() {
+fn t26_a_restored_truth_is_refreshed() {
     let restored = OpenView {
         is_issued: false,
         expected_at_last_sync: None,
         ..view()
     };
+    let mode = |claim: serde_json::Value, view: &OpenView| {
+        let opened = open(&request(claim), view).unwrap();
+        let Opened::Session {
+            mode,
+            last_sync,
+            leaves_out_tombstones,
+            ..
+        } = opened
+        else {
+            panic!("{opened:?}");
+        };
+        assert_eq!((last_sync, leaves_out_tombstones), (None, false));
+        mode
+    };
     for numbers in [&[1, 2][..], &[7]] {
-        let claim = request(json!({"attempts": attempts(numbers), "last_sync": at(99)}));
-        assert_eq!(
-            open(&claim, &restored).unwrap_err().code,
-            Code::NotSupported
-        );
+        for told in ["auto", "fast", "repair"] {
+            let claim = json!({"attempts": attempts(numbers), "last_sync": at(99), "mode": told});
+            assert_eq!(mode(claim, &restored), Mode::Refresh);
+        }
     }
+    let asked = json!({"attempts": attempts(&[1, 2]), "last_sync": at(5), "mode": "refresh"});
+    assert_eq!(mode(asked, &view()), Mode::Refresh);
+    let late = json!({"attempts": attempts(&[2]), "last_sync": at(5), "mode": "refresh"});
+    assert!(open(&request(late), &view()).is_err());
 }
 
 /// T-66: a device that may have missed a deletion which was forgotten, or is held to a fingerprint
@@ -210,7 +227,7 @@ fn t66_a_device_from_before_forgotten_is_repaired() {
 /// T-27: what this server does not do is refused with a stable code, never done otherwise.
 #[test]
 fn t27_other_modes_and_directions_are_refused() {
-    for mode in ["slow", "refresh", "pull_truth", "push_truth"] {
+    for mode in ["slow", "pull_truth", "push_truth"] {
         let refused = refuse_unsupported(&request(json!({"mode": mode}))).unwrap_err();
         assert_eq!((refused.code, refused.status), (Code::NotSupported, 501));
     }
@@ -223,7 +240,7 @@ fn t27_other_modes_and_directions_are_refused() {
     }
     let old = refuse_unsupported(&request(json!({"protocol": 2}))).unwrap_err();
     assert_eq!(old.code, Code::Protocol);
-    for mode in ["auto", "fast", "repair"] {
+    for mode in ["auto", "fast", "repair", "refresh"] {
         assert_eq!(refuse_unsupported(&request(json!({"mode": mode}))), Ok(()));
     }
 }

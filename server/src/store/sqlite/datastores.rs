@@ -87,15 +87,13 @@ impl Snapshot {
 }
 
 impl Change {
-    /// Makes a user's own datastore, named after a random UUID; that is its first commit.
+    /// Makes a user's own datastore; that is its first commit.
     pub(crate) async fn create_datastore(
         &mut self,
         user: &str,
         checkin: Checkin,
-        random: uuid::Uuid,
     ) -> Result<Datastore, StoreError> {
-        // 62 random bits: short, for it stands in every row of every index.
-        let id = format!("{:016x}", random.as_u64_pair().1);
+        let id = Datastore::id_of(user);
         let empty = DatastoreFingerprint::EMPTY.to_string();
         sqlx::query(
             "insert into datastore (id, owner, head, fingerprint, live) values (?1, ?2, ?3, ?4, 0)",

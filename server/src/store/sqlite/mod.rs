@@ -17,6 +17,7 @@ mod plans;
 mod range_sums;
 mod reconcile;
 mod records;
+mod refresh;
 mod sessions;
 mod staged;
 mod verify;

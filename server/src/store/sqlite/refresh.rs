@@ -1,0 +1,65 @@
+//! What a device is matched with that gives all it holds back: rare, and in proportion to all
+//! that the truth holds.
+
+use std::collections::HashSet;
+
+use serde_json::json;
+use tidemark_engine::fingerprint::RecordFingerprint;
+use tidemark_protocol::Key;
+
+use super::{
+    super::{Session, StoreError},
+    Change, decode,
+};
+
+impl Change {
+    /// Which of these keys the truth has, or had, versions of.
+    pub(crate) async fn known_keys(
+        &mut self,
+        datastore: &str,
+        keys: &[&Key],
+    ) -> Result<HashSet<Key>, StoreError> {
+        let rows = sqlx::query(
+            "select wanted.value as key from json_each(?2) wanted where exists \
+             (select 1 from version where datastore = ?1 and key = wanted.value)",
+        )
+        .bind(datastore)
+        .bind(json!(keys).to_string())
+        .fetch_all(&mut *self.tx)
+        .await?;
+        let keys = rows.iter().map(|row| decode::read(row, "key", Key::parse));
+        keys.collect()
+    }
+
+    /// The live records of these fingerprints.
+    pub(crate) async fn live_of_value(
+        &mut self,
+        datastore: &str,
+        values: &[RecordFingerprint],
+    ) -> Result<Vec<(Key, RecordFingerprint)>, StoreError> {
+        let values: Vec<String> = values.iter().map(ToString::to_string).collect();
+        let rows = sqlx::query(
+            "select key, fingerprint from version where datastore = ?1 and superseded is null \
+             and deleted = 0 and fingerprint in (select value from json_each(?2)) order by key desc",
+        )
+        .bind(datastore)
+        .bind(json!(values).to_string())
+        .fetch_all(&mut *self.tx)
+        .await?;
+        let live = rows.iter().map(|row| {
+            let key = decode::read(row, "key", Key::parse)?;
+            Ok((key, decode::parsed(row, "fingerprint")?))
+        });
+        live.collect()
+    }
+
+    /// Forgets where the device was known to hold otherwise than the truth.
+    pub(crate) async fn forget_exceptions(&mut self, session: &Session) -> Result<(), StoreError> {
+        sqlx::query("delete from client_state where datastore = ?1 and device = ?2")
+            .bind(&session.datastore)
+            .bind(session.device.to_string())
+            .execute(&mut *self.tx)
+            .await?;
+        Ok(())
+    }
+}
