@@ -3,8 +3,6 @@
 
 use std::{cell::RefCell, collections::BTreeSet, rc::Rc, sync::Arc};
 
-use tidemark_engine::client::ErrorCode;
-
 use super::{
     Ended, Tally, Verdict,
     database::Database,
@@ -421,7 +419,11 @@ impl Schedule {
             if self.devices.iter().any(|it| it.is_stranded.get()) {
                 continue;
             }
-            let is_each_itself = !oracle.all_may_return && !self.world.was_renamed.get();
+            // Nor can a device be told from one whose edit has lost its mark, if what it holds is
+            // older than all history.
+            let is_each_itself = !oracle.all_may_return
+                && !self.world.was_renamed.get()
+                && !self.world.manner.forgets;
             let knew =
                 |(one, other): &&(u32, u32)| oracle.knew(*one, *other) || oracle.knew(*other, *one);
             if let Some(sides) = datastore.sides.iter().find(knew).filter(|_| is_each_itself) {
