@@ -82,16 +82,17 @@ impl<E: Environment> Session<'_, E> {
     fn ranges_body(&self, ranges: &mut VecDeque<String>) -> String {
         let mut request = self.request(REQUEST_BYTES / 4);
         request.json("ranges", "[");
-        let mut bytes = 0;
-        while let Some(range) = ranges.pop_front() {
-            if bytes > 0 {
+        let (mut count, mut bytes) = (0, 0);
+        while bytes <= REQUEST_BYTES && count < self.limits.pull_records.max(1) {
+            let Some(range) = ranges.pop_front() else {
+                break;
+            };
+            if count > 0 {
                 request.append(",");
             }
+            count += 1;
             bytes += range.len();
             request.append(&range);
-            if bytes > REQUEST_BYTES {
-                break;
-            }
         }
         request.append("]");
         request.finish()

@@ -45,8 +45,7 @@ impl World {
     async fn new(seed: u64) -> Self {
         let store = Sqlite::connect(":memory:").await.unwrap();
         let mut change = store.change(Gates::default()).await.unwrap();
-        let random = uuid::Uuid::from_u128(7);
-        let datastore = change.create_datastore("ann", at(BIRTH), random).await;
+        let datastore = change.create_datastore("ann", at(BIRTH)).await;
         change.commit().await.unwrap();
         Self {
             store,
