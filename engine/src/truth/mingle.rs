@@ -48,6 +48,9 @@ pub struct Pusher {
     pub random: u64,
     /// A person has confirmed what the airbag held.
     pub is_confirmed: bool,
+    /// It gives all back that it holds. It may be an older copy of itself, which no attempt tells
+    /// apart here: what it did after a record's base is not taken for known to it.
+    pub is_refresh: bool,
 }
 
 /// What was set for the datastore.
@@ -146,6 +149,7 @@ pub struct Mingle {
     pub(super) made: Stamp,
     pub(super) now: Timestamp,
     is_confirmed: bool,
+    pub(super) is_refresh: bool,
     pub(super) rules: Rules,
     fingerprint: DatastoreFingerprint,
     live: u64,
@@ -181,6 +185,7 @@ impl Mingle {
             },
             now: Timestamp::from(pusher.now),
             is_confirmed: pusher.is_confirmed,
+            is_refresh: pusher.is_refresh,
             rules,
             fingerprint: head.fingerprint,
             live: head.live,

@@ -19,16 +19,30 @@ use crate::json::Canonical;
 use crate::merge::{Edit, Merged, Referee, Said, ValueChange, by_field, merge, patch};
 use crate::version::{ConflictId, Content, History, Stamp, Stamps, Version};
 
+/// Nobody: a device that may not know of what it is said to have changed.
+const STRANGER: DeviceId = DeviceId::new(uuid::Uuid::max());
+
 /// Decides on one claim and adds what follows to the writes.
 pub(super) fn decide(mingle: &mut Mingle, mut claim: Claim, view: &View, writes: &mut Writes) {
     let (change, ends_whole) = claim.take_change();
+    let known = claim.base.known;
     claim.base = claim.base.within(mingle.head.checkin);
     let whole = match &change {
         Change::Whole(content) if ends_whole => Some(content.fingerprint),
         _ => None,
     };
     let history = view.history(&claim.key);
+    let is_own = |stamp: Stamp| stamp.device == mingle.device && Some(stamp.checkin) > known;
+    let is_older_copy = mingle.is_refresh && {
+        let newest = history.0.last();
+        newest.is_some_and(|it| is_own(it.made()) || it.stamps.all().any(is_own))
+    };
     Deciding {
+        knows_as: if is_older_copy {
+            STRANGER
+        } else {
+            mingle.device
+        },
         mingle,
         claim,
         view,
@@ -46,6 +60,8 @@ struct Deciding<'a> {
     view: &'a View,
     writes: &'a mut Writes,
     history: History<'a>,
+    /// Whose changes the device knows of without a base: its own.
+    knows_as: DeviceId,
     /// What the device holds, where it said so last.
     whole: Option<RecordFingerprint>,
 }
@@ -188,7 +204,7 @@ impl Deciding<'_> {
 
     /// The edit survives a deletion that did not know of it.
     fn delete(mut self, newest: &Version) {
-        let (device, known) = (self.mingle.device, self.claim.base.known);
+        let (device, known) = (self.knows_as, self.claim.base.known);
         let own = self.history.by(device, known).next();
         let Some(content) = newest.content.as_ref() else {
             return self.unchanged(newest, None);
@@ -238,7 +254,7 @@ impl Deciding<'_> {
         let Some(ValueChange { value, stamps }) = change else {
             return self.unchanged(newest, lost);
         };
-        let (device, known) = (self.mingle.device, self.claim.base.known);
+        let (device, known) = (self.knows_as, self.claim.base.known);
         let is_unknown = |stamp: Stamp| stamp.is_unknown_to(device, known);
         let lost_deletion = newest.is_tombstone() && is_unknown(newest.made());
         let is_merged = lost_deletion || live.0.stamps.all().any(is_unknown);
@@ -267,7 +283,7 @@ impl Deciding<'_> {
         };
         Edit {
             said,
-            device: made.device,
+            device: self.knows_as,
             compared,
             known,
             referee: Referee::new(policy, made, self.claim.updated.as_ref()),
@@ -281,7 +297,7 @@ impl Deciding<'_> {
     /// version, repeated, and repeating brings nothing back.
     fn knows_deletion(&self, tombstone: &Version, before: &Version) -> bool {
         let known = self.claim.base.known;
-        let is_own = tombstone.device == self.mingle.device;
+        let is_own = tombstone.device == self.knows_as;
         Some(tombstone.checkin) <= known || is_own && Some(before.checkin) <= known
     }
 
@@ -297,7 +313,7 @@ impl Deciding<'_> {
         let made = self.mingle.made;
         let lost_deletion = newest
             .made()
-            .is_unknown_to(made.device, self.claim.base.known);
+            .is_unknown_to(self.knows_as, self.claim.base.known);
         let conflict = lost_deletion.then(|| self.keep_deletion(newest, whole.value.clone()));
         let content = Content::of(&newest.entity, whole.value.clone());
         self.supersede(

@@ -91,7 +91,7 @@ impl Deciding<'_> {
 
     /// Whether nobody else has changed the record since the base, and the base is kept.
     pub(super) fn is_latest_word(&self, newest: &Version) -> bool {
-        let (device, known) = (self.mingle.device, self.claim.base.known);
+        let (device, known) = (self.knows_as, self.claim.base.known);
         let mut stamps = newest.stamps.all();
         self.base().is_some() && !stamps.any(|stamp| stamp.is_unknown_to(device, known))
     }

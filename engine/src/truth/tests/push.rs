@@ -54,6 +54,34 @@ fn t2_a_copy_does_not_know_what_the_first_device_made_of_its_record() {
     assert_eq!(again.counts(), [0, 0, 0, 1, 0, 0]);
 }
 
+/// T-80: who gives back all that it holds may be an older copy of itself: what it did since is not
+/// reverted by what it lacks, and what differs is kept as a conflict.
+#[test]
+fn t80_an_older_copy_that_refreshes_reverts_nothing() {
+    let (mut world, key, made) = world_with(json!({"a": 1, "b": 1}));
+    let later = fields(&key, made, &["a", "c"], json!({"a": 2, "c": 2}));
+    world.push(device(1), &[later]);
+    world.is_refresh = true;
+    let copy = || whole(&key, made, json!({"a": 1, "b": 1}));
+    assert_eq!(
+        world.push(device(1), &[copy()]).counts(),
+        [0, 0, 0, 1, 0, 0]
+    );
+    assert_eq!(world.value(&key), Some(json!({"a": 2, "b": 1, "c": 2})));
+    let edited = whole(&key, made, json!({"a": 3, "b": 3}));
+    let done = world.push(device(1), &[edited]);
+    assert_eq!(world.value(&key), Some(json!({"a": 3, "b": 3, "c": 2})));
+    assert_eq!(done.conflicts[0].fields, ["a"]);
+    // Of a time that this truth has lost, its own earlier changes are known.
+    let lost = at(made.micros() + 1_000_000);
+    let newest = whole(&key, lost, json!({"a": 4, "b": 4}));
+    let done = world.push(device(1), &[newest]);
+    assert_eq!(
+        (done.conflicts.len(), world.value(&key)),
+        (0, Some(json!({"a": 4, "b": 4})))
+    );
+}
+
 /// T-3: the same record gets the same key again from a truth that lost the mapping, and is not
 /// doubled where it lost only that.
 #[test]

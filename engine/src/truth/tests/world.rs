@@ -31,6 +31,8 @@ pub(super) struct World {
     pub(super) acked: BTreeMap<(DeviceId, Key), RecordFingerprint>,
     /// What the pushing session asked for when it reconciled.
     pub(super) asked_for: Vec<Key>,
+    /// The pushing session gives back all that its device holds.
+    pub(super) is_refresh: bool,
     pub(super) slice: usize,
     pub(super) rules: Rules,
 }
@@ -108,6 +110,7 @@ impl World {
             open: 0,
             acked: BTreeMap::new(),
             asked_for: Vec::new(),
+            is_refresh: false,
             slice: usize::MAX,
             rules: Rules::default(),
         }
@@ -154,6 +157,7 @@ impl World {
             now,
             random: self.random,
             is_confirmed,
+            is_refresh: self.is_refresh,
         };
         let mut mingle =
             Mingle::new(self.head, pusher, self.rules.clone(), resolved.rejected).unwrap();
@@ -188,6 +192,7 @@ impl World {
             now: at(self.now),
             random: self.random,
             is_confirmed: true,
+            is_refresh: false,
         };
         let mut mingle = Mingle::new(self.head, pusher, self.rules.clone(), Vec::new()).unwrap();
         let conflict = self.conflicts[&id].clone();
