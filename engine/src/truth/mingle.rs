@@ -48,9 +48,10 @@ pub struct Pusher {
     pub random: u64,
     /// A person has confirmed what the airbag held.
     pub is_confirmed: bool,
-    /// It gives all back that it holds. It may be an older copy of itself, which no attempt tells
-    /// apart here: what it did after a record's base is not taken for known to it.
-    pub is_refresh: bool,
+    /// It gives all that it holds back to a restored truth, and may be an older copy of itself, as no
+    /// attempt tells them apart there: what it did up to here, after a record's base, is not taken
+    /// for known to it.
+    pub doubted_up_to: Option<Checkin>,
 }
 
 /// What was set for the datastore.
@@ -149,7 +150,7 @@ pub struct Mingle {
     pub(super) made: Stamp,
     pub(super) now: Timestamp,
     is_confirmed: bool,
-    pub(super) is_refresh: bool,
+    pub(super) doubted_up_to: Option<Checkin>,
     pub(super) rules: Rules,
     fingerprint: DatastoreFingerprint,
     live: u64,
@@ -185,7 +186,7 @@ impl Mingle {
             },
             now: Timestamp::from(pusher.now),
             is_confirmed: pusher.is_confirmed,
-            is_refresh: pusher.is_refresh,
+            doubted_up_to: pusher.doubted_up_to,
             rules,
             fingerprint: head.fingerprint,
             live: head.live,

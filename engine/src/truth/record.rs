@@ -32,11 +32,13 @@ pub(super) fn decide(mingle: &mut Mingle, mut claim: Claim, view: &View, writes:
         _ => None,
     };
     let history = view.history(&claim.key);
-    let is_own = |stamp: Stamp| stamp.device == mingle.device && Some(stamp.checkin) > known;
-    let is_older_copy = mingle.is_refresh && {
-        let newest = history.0.last();
-        newest.is_some_and(|it| is_own(it.made()) || it.stamps.all().any(is_own))
+    let is_doubted = |stamp: Stamp| {
+        let stamped = Some(stamp.checkin);
+        stamp.device == mingle.device && stamped > known && stamped <= mingle.doubted_up_to
     };
+    let is_older_copy = history
+        .newest()
+        .is_some_and(|newest| is_doubted(newest.made()) || newest.stamps.all().any(is_doubted));
     Deciding {
         knows_as: if is_older_copy {
             STRANGER

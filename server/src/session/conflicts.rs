@@ -125,7 +125,7 @@ impl Service {
             now,
             random: self.random_behind(now, datastore.head),
             is_confirmed: true,
-            is_refresh: false,
+            doubted_up_to: None,
         };
         let rules = self.rules(datastore);
         let mingle = Mingle::new(datastore.truth_head(), pusher, rules, Vec::new());

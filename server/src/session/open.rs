@@ -79,6 +79,7 @@ impl Service {
             last_sync,
             max_checkin: datastore.head,
             leaves_out_tombstones,
+            doubted_up_to: (!view.is_issued).then_some(datastore.head),
             from: None,
             pulled: None,
             remaining: None,

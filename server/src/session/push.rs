@@ -126,7 +126,7 @@ impl Service {
             now,
             random: self.random_behind(now, head.checkin),
             is_confirmed,
-            is_refresh: session.mode == Mode::Refresh,
+            doubted_up_to: session.doubted_up_to,
         };
         let rules = self.rules(&datastore);
         let mingle = Mingle::new(head, pusher, rules, resolved.rejected);

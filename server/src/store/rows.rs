@@ -96,6 +96,8 @@ pub(crate) struct Session {
     pub(crate) max_checkin: Checkin,
     /// The device holds nothing yet: tombstones are of no use to it.
     pub(crate) leaves_out_tombstones: bool,
+    /// What the device is said to have done up to here may be another copy's of it.
+    pub(crate) doubted_up_to: Option<Checkin>,
     /// Where the window that was sent started.
     pub(crate) from: Option<Place>,
     /// The last place that was sent; `None`: nothing was.

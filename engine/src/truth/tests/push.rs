@@ -61,7 +61,7 @@ fn t80_an_older_copy_that_refreshes_reverts_nothing() {
     let (mut world, key, made) = world_with(json!({"a": 1, "b": 1}));
     let later = fields(&key, made, &["a", "c"], json!({"a": 2, "c": 2}));
     world.push(device(1), &[later]);
-    world.is_refresh = true;
+    world.doubted_up_to = Some(world.head.checkin);
     let copy = || whole(&key, made, json!({"a": 1, "b": 1}));
     assert_eq!(
         world.push(device(1), &[copy()]).counts(),

@@ -31,8 +31,8 @@ pub(super) struct World {
     pub(super) acked: BTreeMap<(DeviceId, Key), RecordFingerprint>,
     /// What the pushing session asked for when it reconciled.
     pub(super) asked_for: Vec<Key>,
-    /// The pushing session gives back all that its device holds.
-    pub(super) is_refresh: bool,
+    /// The pushing device may be an older copy of what it was up to here.
+    pub(super) doubted_up_to: Option<Checkin>,
     pub(super) slice: usize,
     pub(super) rules: Rules,
 }
@@ -110,7 +110,7 @@ impl World {
             open: 0,
             acked: BTreeMap::new(),
             asked_for: Vec::new(),
-            is_refresh: false,
+            doubted_up_to: None,
             slice: usize::MAX,
             rules: Rules::default(),
         }
@@ -157,7 +157,7 @@ impl World {
             now,
             random: self.random,
             is_confirmed,
-            is_refresh: self.is_refresh,
+            doubted_up_to: self.doubted_up_to,
         };
         let mut mingle =
             Mingle::new(self.head, pusher, self.rules.clone(), resolved.rejected).unwrap();
@@ -192,7 +192,7 @@ impl World {
             now: at(self.now),
             random: self.random,
             is_confirmed: true,
-            is_refresh: false,
+            doubted_up_to: None,
         };
         let mut mingle = Mingle::new(self.head, pusher, self.rules.clone(), Vec::new()).unwrap();
         let conflict = self.conflicts[&id].clone();

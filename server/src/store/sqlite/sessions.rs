@@ -102,7 +102,8 @@ impl Change {
         .await?;
         sqlx::query(
             "insert into session (sync_uuid, datastore, device, user, mode, last_sync, \
-             max_checkin, tombstones, touched) values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+             max_checkin, tombstones, touched, doubted_up_to) \
+             values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
         )
         .bind(session.id.to_string())
         .bind(&session.datastore)
@@ -113,6 +114,7 @@ impl Change {
         .bind(session.max_checkin.micros())
         .bind(!session.leaves_out_tombstones)
         .bind(session.touched)
+        .bind(session.doubted_up_to.map(Checkin::micros))
         .execute(&mut *self.tx)
         .await?;
         Ok(())
@@ -223,6 +225,7 @@ fn session(row: &SqliteRow) -> Result<Session, StoreError> {
         last_sync: decode::checkin_maybe(row, "last_sync")?,
         max_checkin: decode::checkin(row, "max_checkin")?,
         leaves_out_tombstones: !tombstones,
+        doubted_up_to: decode::checkin_maybe(row, "doubted_up_to")?,
         from: place(row, "from_checkin", "from_key")?,
         pulled: place(row, "pulled_checkin", "pulled_key")?,
         remaining: remaining.and_then(|count| u64::try_from(count).ok()),
