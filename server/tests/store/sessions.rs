@@ -325,11 +325,6 @@ pub(crate) async fn what_is_not_spoken_is_refused(world: World) {
         ("direction", json!("push"), "not_supported"),
         ("protocol", json!(2), "protocol"),
         ("datastore", json!("somebody's"), "not_found"),
-        (
-            "last_sync",
-            json!("2026-11-22T04:41:01.000123Z"),
-            "not_supported",
-        ),
     ] {
         let mut body = device.open_request(1);
         body[member] = value;
