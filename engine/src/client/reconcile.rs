@@ -7,7 +7,6 @@
 
 use alloc::{
     borrow::ToOwned,
-    collections::BTreeSet,
     string::{String, ToString},
     vec,
     vec::Vec,
@@ -22,6 +21,7 @@ use super::record::{Confirmed, split_row_key};
 use super::wire::{Members, Request, need, unreadable};
 use crate::fingerprint::{DatastoreFingerprint, RecordFingerprint};
 use crate::json::CanonicalRef;
+use crate::sort::sort_by;
 use crate::store::{Cursor, Direction, KeyRange, Summary, successor};
 
 /// A range of fewer records than this is told record by record.
@@ -59,18 +59,15 @@ impl Extent {
     }
 
     /// Cut at these keys, which are in order and in it.
-    fn cut_at(self, keys: &BTreeSet<String>) -> Vec<Self> {
+    fn cut_at(self, keys: Vec<String>) -> Vec<Self> {
         let mut parts = Vec::with_capacity(keys.len() + 1);
         let mut from = self.from;
-        for key in keys
-            .iter()
-            .filter(|key| **key > from)
-            .cloned()
-            .collect::<Vec<_>>()
-        {
-            let to = Some(key.clone());
-            parts.push(Self { from, to });
-            from = key;
+        for key in keys {
+            if key > from {
+                let to = Some(key.clone());
+                parts.push(Self { from, to });
+                from = key;
+            }
         }
         parts.push(Self { from, to: self.to });
         parts
@@ -168,7 +165,7 @@ impl<'v> Held<'v> {
         for (extent, own) in parts.iter().zip(&sums) {
             ranges.push((&extent.from, write_sum(extent, own)));
         }
-        crate::sort::sort_by(&mut ranges, |one, other| one.0.cmp(other.0));
+        sort_by(&mut ranges, |one, other| one.0.cmp(other.0));
         Ok(ranges.into_iter().map(|(_, range)| range).collect())
     }
 
@@ -189,7 +186,7 @@ impl<'v> Held<'v> {
     fn cut(&self, extent: Extent, count: u64) -> Result<Vec<Extent>, Stop> {
         let parts = count.div_ceil(PART_RECORDS).min(PARTS_MAX);
         let tree = &self.view.root.confirmed;
-        let mut keys = BTreeSet::new();
+        let mut keys = Vec::new();
         for prefix in &self.entities {
             let rows = extent.rows(prefix);
             let before = KeyRange {
@@ -208,10 +205,11 @@ impl<'v> Held<'v> {
             let place = |part| before.count + within.count * part / share;
             let places: Vec<u64> = (1..share).map(place).collect();
             for row in tree.keys_at(&self.view.pages, &places)? {
-                keys.insert(split_row_key(&row)?.1.to_owned());
+                keys.push(split_row_key(&row)?.1.to_owned());
             }
         }
-        Ok(extent.cut_at(&keys))
+        sort_by(&mut keys, Ord::cmp);
+        Ok(extent.cut_at(keys))
     }
 
     /// The records of a range, by key.
@@ -225,7 +223,7 @@ impl<'v> Held<'v> {
                 items.push((key, Confirmed::fingerprint_of(&entry.value)?));
             }
         }
-        crate::sort::sort_by(&mut items, |one, other| one.0.cmp(&other.0));
+        sort_by(&mut items, |one, other| one.0.cmp(&other.0));
         Ok(items)
     }
 

@@ -1,10 +1,12 @@
 //! Which rows a push offers: the person's edits, or records whole.
 
-use alloc::{collections::BTreeSet, rc::Rc, vec::Vec};
+use alloc::{rc::Rc, vec::Vec};
 use core::ops::Bound;
 
 use crate::client::database::{Stop, View};
 use crate::client::record::{Confirmed, Edit};
+use crate::client::{Error, ErrorCode};
+use crate::sort::sort_by;
 use crate::store::{Cursor, Direction, KeyRange};
 
 /// How many rows are read at once.
@@ -15,8 +17,8 @@ pub(super) const ROWS_READ: usize = 1_000;
 pub(super) enum Offered {
     /// The person's edits.
     Edits,
-    /// The records in these rows, whole: the server asked for them.
-    Asked(BTreeSet<Vec<u8>>),
+    /// The records in these rows, in their order, whole: the server asked for them.
+    Asked(Vec<Vec<u8>>),
     /// All that this device holds, whole: the truth was taken back to an older backup.
     Everything,
 }
@@ -39,9 +41,8 @@ impl Offered {
                 return Ok(rows);
             }
             Self::Asked(rows) => {
-                let from = after.map_or(Bound::Unbounded, Bound::Excluded);
-                let rows = rows.range::<[u8], _>((from, Bound::Unbounded));
-                rows.take(ROWS_READ).cloned().collect()
+                let from = rows.partition_point(|row| after.is_some_and(|after| &row[..] <= after));
+                rows[from..].iter().take(ROWS_READ).cloned().collect()
             }
             Self::Everything => rows_after(view, after)?,
         };
@@ -56,7 +57,7 @@ impl Offered {
 
 /// The next rows in which there is anything, confirmed or edited.
 fn rows_after(view: &View<'_>, after: Option<&[u8]>) -> Result<Vec<Vec<u8>>, Stop> {
-    let mut rows = BTreeSet::new();
+    let mut rows = Vec::new();
     for tree in [&view.root.confirmed, &view.root.overlay] {
         let from = after.map_or(Bound::Unbounded, |row| Bound::Excluded(row.to_vec()));
         let to = Bound::Unbounded;
@@ -65,11 +66,14 @@ fn rows_after(view: &View<'_>, after: Option<&[u8]>) -> Result<Vec<Vec<u8>>, Sto
             let Some(entry) = cursor.next(&view.pages)? else {
                 break;
             };
-            rows.insert(entry.key.to_vec());
+            rows.push(entry.key.to_vec());
         }
     }
+    sort_by(&mut rows, Ord::cmp);
+    rows.dedup();
     // Both trees were read as far as that at least.
-    Ok(rows.into_iter().take(ROWS_READ).collect())
+    rows.truncate(ROWS_READ);
+    Ok(rows)
 }
 
 /// A row's record whole: as the person sees it, or, where an edit is not to be sent, as it was
@@ -91,7 +95,10 @@ fn whole_row(view: &View<'_>, row: &[u8], sent: u64) -> Result<Edit, Stop> {
             Ok(edit)
         }
         (None, Some(confirmed)) => Ok(given_back(confirmed)),
-        (None, None) => Err(crate::client::codec::Unreadable.into()),
+        (None, None) => {
+            let message = "another tab has synced what was to be given back";
+            Err(Error::new(ErrorCode::Busy, message).into())
+        }
     }
 }
 

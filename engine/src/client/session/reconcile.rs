@@ -6,11 +6,7 @@
 //! becomes visible with the pull; what it asks for is pushed whole. Nothing of it needs to
 //! outlive a crash: what still differs then is found again.
 
-use alloc::{
-    collections::{BTreeSet, VecDeque},
-    string::String,
-    vec::Vec,
-};
+use alloc::{string::String, vec::Vec};
 
 use super::Session;
 use super::offer::Offered;
@@ -19,6 +15,7 @@ use crate::client::reconcile::{Held, Told};
 use crate::client::wire::{Members, unreadable};
 use crate::client::{Environment, Error, Phase};
 use crate::json::CanonicalRef;
+use crate::sort::sort_by;
 
 /// A request is filled with ranges up to about this many bytes.
 const REQUEST_BYTES: usize = 256 * 1024;
@@ -32,8 +29,8 @@ impl<E: Environment> Session<'_, E> {
         self.phase(Phase::Reconciling);
         self.forget_staged().await?;
         let first = self.shared.look(|view| Held::new(view)?.begin()).await?;
-        let mut ranges = VecDeque::from(first);
-        let mut asked = BTreeSet::new();
+        let mut ranges = first;
+        let mut asked = Vec::new();
         let mut calls = 0;
         while !ranges.is_empty() {
             calls += 1;
@@ -54,6 +51,8 @@ impl<E: Environment> Session<'_, E> {
         }
         let mut pull = None;
         if !asked.is_empty() {
+            sort_by(&mut asked, Ord::cmp);
+            asked.dedup();
             let total = asked.len() as u64;
             pull = self.push_whole(Offered::Asked(asked), total).await?;
         }
@@ -79,31 +78,28 @@ impl<E: Environment> Session<'_, E> {
     }
 
     /// As many ranges as go into one request.
-    fn ranges_body(&self, ranges: &mut VecDeque<String>) -> String {
+    fn ranges_body(&self, ranges: &mut Vec<String>) -> String {
         let mut request = self.request(REQUEST_BYTES / 4);
         request.json("ranges", "[");
         let (mut count, mut bytes) = (0, 0);
-        while bytes <= REQUEST_BYTES && count < self.limits.pull_records.max(1) {
-            let Some(range) = ranges.pop_front() else {
+        for range in &*ranges {
+            if bytes > REQUEST_BYTES || count >= self.limits.pull_records.max(1) as usize {
                 break;
-            };
+            }
             if count > 0 {
                 request.append(",");
             }
             count += 1;
             bytes += range.len();
-            request.append(&range);
+            request.append(range);
         }
+        ranges.drain(..count);
         request.append("]");
         request.finish()
     }
 
     /// Stages what the server sent and took away, and notes what it asks for.
-    async fn mend(
-        &mut self,
-        answer: Members<'_>,
-        asked: &mut BTreeSet<Vec<u8>>,
-    ) -> Result<(), Error> {
+    async fn mend(&mut self, answer: Members<'_>, asked: &mut Vec<Vec<u8>>) -> Result<(), Error> {
         let mut page = match answer.get("records") {
             Some(records) => read_page(records, &self.outgoing)?,
             None => PulledPage::default(),
