@@ -59,8 +59,8 @@ fn edited(key: &Value, base: &Value, edit: &BTreeMap<String, Option<i32>>) -> Va
     json!([{"key": key, "base": base, "value": value, "changed": names}])
 }
 
-#[test]
-fn what_does_not_conflict_merges_in_any_order_and_only_once() {
+/// Tries a law on a server, each time as another user.
+fn holds<S: Strategy>(cases: S, law: impl Fn(&Client, S::Value)) {
     let server = Server::start();
     let users = Cell::new(0);
     let mut runner = TestRunner::new(Config {
@@ -68,20 +68,28 @@ fn what_does_not_conflict_merges_in_any_order_and_only_once() {
         failure_persistence: None,
         ..Config::default()
     });
+    let outcome = runner.run(&cases, |case| {
+        users.set(users.get() + 1);
+        law(&server.client(&format!("user {}", users.get())), case);
+        Ok(())
+    });
+    outcome.expect("the laws hold");
+}
+
+#[test]
+fn what_does_not_conflict_merges_in_any_order_and_only_once() {
     let order = vec(0..DEVICES, 0..6);
-    let outcome = runner.run(
-        &(any_fields(), any_edits(), order),
-        |(fields, edits, order)| {
-            users.set(users.get() + 1);
-            let client = server.client(&format!("user {}", users.get()));
-            let (key, base) = make(&client, &fields);
+    holds(
+        (any_fields(), any_edits(), order),
+        |client, (fields, edits, order)| {
+            let (key, base) = make(client, &fields);
             // In any order, some of them several times, and each of them at least once.
             for device in order.iter().copied().chain(0..DEVICES) {
                 let edit = &edits[usize::try_from(device).expect("few")];
                 if edit.is_empty() {
                     continue;
                 }
-                let answer = push(&client, device, &edited(&key, &base, edit));
+                let answer = push(client, device, &edited(&key, &base, edit));
                 assert_eq!(answer["push"]["conflicts"], 0, "{answer:#}");
             }
             let mut expected = fields.clone();
@@ -94,47 +102,37 @@ fn what_does_not_conflict_merges_in_any_order_and_only_once() {
             let records = client.records();
             assert_eq!(records.len(), 1);
             assert_eq!(records[0]["value"], json!(expected));
-            Ok(())
         },
     );
-    outcome.expect("the laws hold");
 }
 
 #[test]
 fn what_conflicts_is_kept_on_one_side_or_the_other() {
-    let server = Server::start();
-    let users = Cell::new(0);
-    let mut runner = TestRunner::new(Config {
-        cases: 40,
-        failure_persistence: None,
-        ..Config::default()
-    });
     let edit = || btree_map("[a-d]", 0..1_000_i32, 1..4);
-    let outcome = runner.run(&(any_fields(), edit(), edit()), |(fields, one, other)| {
-        users.set(users.get() + 1);
-        let client = server.client(&format!("user {}", users.get()));
-        let (key, base) = make(&client, &fields);
-        let both = [(1, &one, 10_000), (2, &other, 20_000)].map(|(device, edit, mark)| {
-            let edit: BTreeMap<_, _> = edit
-                .iter()
-                .map(|(name, value)| (name.clone(), Some(value + mark)))
-                .collect();
-            push(&client, device, &edited(&key, &base, &edit));
-            edit
-        });
-        let conflicts = client.get("/v1/conflicts").done();
-        let said = format!("{}{}", json!(client.records()), conflicts["conflicts"]);
-        for value in both.iter().flat_map(|edit| edit.values().flatten()) {
-            assert!(said.contains(&value.to_string()), "{value} is lost: {said}");
-        }
-        let names = |edit: &BTreeMap<String, _>| edit.keys().cloned().collect::<BTreeSet<_>>();
-        let is_contested = !names(&both[0]).is_disjoint(&names(&both[1]));
-        assert_eq!(
-            conflicts["conflicts"] != json!([]),
-            is_contested,
-            "{conflicts}"
-        );
-        Ok(())
-    });
-    outcome.expect("the laws hold");
+    holds(
+        (any_fields(), edit(), edit()),
+        |client, (fields, one, other)| {
+            let (key, base) = make(client, &fields);
+            let both = [(1, &one, 10_000), (2, &other, 20_000)].map(|(device, edit, mark)| {
+                let edit: BTreeMap<_, _> = edit
+                    .iter()
+                    .map(|(name, value)| (name.clone(), Some(value + mark)))
+                    .collect();
+                push(client, device, &edited(&key, &base, &edit));
+                edit
+            });
+            let conflicts = client.get("/v1/conflicts").done();
+            let said = format!("{}{}", json!(client.records()), conflicts["conflicts"]);
+            for value in both.iter().flat_map(|edit| edit.values().flatten()) {
+                assert!(said.contains(&value.to_string()), "{value} is lost: {said}");
+            }
+            let names = |edit: &BTreeMap<String, _>| edit.keys().cloned().collect::<BTreeSet<_>>();
+            let is_contested = !names(&both[0]).is_disjoint(&names(&both[1]));
+            assert_eq!(
+                conflicts["conflicts"] != json!([]),
+                is_contested,
+                "{conflicts}"
+            );
+        },
+    );
 }

@@ -7,10 +7,9 @@ use std::{
     process::Command,
 };
 
-use cargo_metadata::MetadataCommand;
 use regex::Regex;
 
-use crate::source::{assert_none, files, root};
+use crate::source::{assert_none, files, packages, root};
 
 const FEATURE: &str = "planted-faults";
 /// Who may speak of the feature beside the crates that declare it.
@@ -83,14 +82,8 @@ fn what_is_shipped_has_no_planted_faults() {
 
 #[test]
 fn nothing_asks_for_planted_faults() {
-    let metadata = MetadataCommand::new()
-        .current_dir(root())
-        .no_deps()
-        .other_options(["--offline".to_owned()])
-        .exec()
-        .expect("cargo knows this workspace");
     let mut found = Vec::new();
-    for package in &metadata.packages {
+    for package in &packages() {
         for (feature, enables) in &package.features {
             if feature != FEATURE && enables.iter().any(|it| it.contains(FEATURE)) {
                 found.push(format!("the feature {feature} of {}", package.name));

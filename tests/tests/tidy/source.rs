@@ -5,6 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use cargo_metadata::{MetadataCommand, Package};
 use ignore::WalkBuilder;
 
 /// A text file of the repository.
@@ -82,6 +83,16 @@ pub(crate) fn root() -> PathBuf {
         .parent()
         .expect("the workspace holds this crate")
         .to_owned()
+}
+
+/// The workspace's crates.
+pub(crate) fn packages() -> Vec<Package> {
+    let metadata = MetadataCommand::new()
+        .current_dir(root())
+        .no_deps()
+        .other_options(["--offline".to_owned()])
+        .exec();
+    metadata.expect("cargo knows this workspace").packages
 }
 
 /// Every text file that git would keep.

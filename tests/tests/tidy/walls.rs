@@ -2,10 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use cargo_metadata::MetadataCommand;
 use regex::Regex;
 
-use crate::source::{File, assert_none, files, root};
+use crate::source::{File, assert_none, files, packages};
 
 /// Of the workspace's own crates, which each may depend on. Nothing sees `tests`.
 const CRATES: [(&str, &[&str]); 5] = [
@@ -128,13 +127,7 @@ const IMPURE: [&str; 9] = [
 fn crates_depend_one_way() {
     let allowed = BTreeMap::from(CRATES);
     let mut found = Vec::new();
-    let metadata = MetadataCommand::new()
-        .current_dir(root())
-        .no_deps()
-        .other_options(["--offline".to_owned()])
-        .exec()
-        .expect("cargo knows this workspace");
-    for package in &metadata.packages {
+    for package in &packages() {
         let name = package.name.as_str();
         let Some(allowed) = allowed.get(name) else {
             found.push(format!(

@@ -55,6 +55,30 @@ async fn held(client: &Client<Tab>) -> BTreeMap<String, String> {
     held
 }
 
+/// Syncs until both hold the same, twice at most; a crash in the midst of it changes nothing. What
+/// they hold then.
+async fn rests(
+    (tab, client): (&Tab, &Client<Tab>),
+    model: &RefCell<Model>,
+    roll: &mut impl FnMut(usize) -> usize,
+    seed: u64,
+) -> BTreeMap<String, String> {
+    if roll(2) == 0 {
+        tab.0.pages.fail_after(roll(6) as u64, Fault::After);
+        drop(client.syncs().await);
+    }
+    let client = tab.open().await;
+    let mut report = client.syncs().await.unwrap();
+    if !report.in_sync {
+        report = client.syncs().await.unwrap();
+    }
+    assert!(report.in_sync, "seed {seed}: {report:?}");
+    assert_eq!(client.pending().await.unwrap(), [], "seed {seed}");
+    let truth = model.borrow().truth();
+    assert_eq!(held(&client).await, truth, "seed {seed}");
+    truth
+}
+
 #[test]
 fn rule_d45_what_differs_is_found_and_mended_and_nothing_is_lost() {
     for seed in 0..60 {
@@ -92,20 +116,7 @@ async fn differ_and_mend(seed: u64) {
             edited.insert(key, number);
         }
     }
-    // A crash in the midst of it changes nothing.
-    if roll(2) == 0 {
-        tab.0.pages.fail_after(roll(6) as u64, Fault::After);
-        drop(client.syncs().await);
-    }
-    let client = tab.open().await;
-    let mut report = client.syncs().await.unwrap();
-    if !report.in_sync {
-        report = client.syncs().await.unwrap();
-    }
-    assert!(report.in_sync, "seed {seed}: {report:?}");
-    assert_eq!(client.pending().await.unwrap(), [], "seed {seed}");
-    let truth = model.borrow().truth();
-    assert_eq!(held(&client).await, truth, "seed {seed}");
+    let truth = rests((&tab, &client), &model, &mut roll, seed).await;
     for key in given_back {
         assert!(truth.contains_key(&key), "seed {seed}: {key} was lost");
     }
@@ -179,19 +190,7 @@ async fn restore_and_give_back(seed: u64) {
     let commits = roll(usize::try_from(model.borrow().head()).unwrap()) as u64;
     model.borrow_mut().restore(commits);
     client.does(create("note", r#"[{"new":1}]"#)).await;
-    if roll(2) == 0 {
-        tab.0.pages.fail_after(roll(6) as u64, Fault::After);
-        drop(client.syncs().await);
-    }
-    let client = tab.open().await;
-    let mut report = client.syncs().await.unwrap();
-    if !report.in_sync {
-        report = client.syncs().await.unwrap();
-    }
-    assert!(report.in_sync, "seed {seed}: {report:?}");
-    assert_eq!(client.pending().await.unwrap(), [], "seed {seed}");
-    let truth = model.borrow().truth();
-    assert_eq!(held(&client).await, truth, "seed {seed}");
+    let truth = rests((&tab, &client), &model, &mut roll, seed).await;
     for value in before.values().chain([&r#"{"new":1}"#.to_string()]) {
         let is_there = truth.values().any(|it| it == value);
         assert!(is_there, "seed {seed}: {value} was lost");

@@ -12,6 +12,23 @@ struct Check {
     mend: &'static str,
 }
 
+/// A record that a table keeps for a session which is over.
+macro_rules! left_behind {
+    ($table:literal, $wrong:literal) => {
+        Check {
+            select: concat!(
+                "select 'session ' || sync_uuid || ', record ' || key from ",
+                $table,
+                " where datastore = ?1 and not exists (select 1 from session where session.sync_uuid = ",
+                $table,
+                ".sync_uuid and session.datastore = ?1)"
+            ),
+            wrong: $wrong,
+            mend: concat!("delete the row from `", $table, "`"),
+        }
+    };
+}
+
 const CHECKS: [Check; 15] = [
     Check {
         select: "select 'its row' from datastore where id = ?1 \
@@ -70,27 +87,9 @@ const CHECKS: [Check; 15] = [
         wrong: "it is staged for a session that is over",
         mend: "delete the row from `staged`: the device has its records still",
     },
-    Check {
-        select: "select 'session ' || sync_uuid || ', record ' || key from pushed \
-            where datastore = ?1 and not exists (select 1 from session \
-            where session.sync_uuid = pushed.sync_uuid and session.datastore = ?1)",
-        wrong: "it is to be answered in a session that is over",
-        mend: "delete the row from `pushed`",
-    },
-    Check {
-        select: "select 'session ' || sync_uuid || ', record ' || key from acked \
-            where datastore = ?1 and not exists (select 1 from session \
-            where session.sync_uuid = acked.sync_uuid and session.datastore = ?1)",
-        wrong: "it was acked in a session that is over",
-        mend: "delete the row from `acked`",
-    },
-    Check {
-        select: "select 'session ' || sync_uuid || ', record ' || key from reconciled \
-            where datastore = ?1 and not exists (select 1 from session \
-            where session.sync_uuid = reconciled.sync_uuid and session.datastore = ?1)",
-        wrong: "it was reconciled in a session that is over",
-        mend: "delete the row from `reconciled`",
-    },
+    left_behind!("pushed", "it is to be answered in a session that is over"),
+    left_behind!("acked", "it was acked in a session that is over"),
+    left_behind!("reconciled", "it was reconciled in a session that is over"),
     Check {
         select: "select 'device ' || device || ', record ' || key from client_state \
             where datastore = ?1 and not exists (select 1 from device \
