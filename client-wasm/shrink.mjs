@@ -4,8 +4,7 @@
 //   code that would have put messages together goes with them.
 // - binaryen optimises for size. `--low-memory-unused`: the stack comes first in memory, so
 //   that nothing lies at its very beginning. `--dealign`: no hints of how addresses are aligned,
-//   which browsers do not use. Functions in the order of their names: what
-//   is alike lies side by side, which compresses better.
+//   which browsers do not use. Then functions that are alike lie side by side (order.mjs).
 // - What the module and the glue call each other by, long names with hashes, gets short.
 import binaryen from 'binaryen';
 import { execFileSync } from 'node:child_process';
@@ -13,6 +12,7 @@ import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { inOrderOfLikeness } from './order.mjs';
 
 const here = path => fileURLToPath(new URL(path, import.meta.url));
 const wasm = here('wasm/tidemark_bg.wasm');
@@ -51,10 +51,11 @@ writeFileSync(quiet, module.emitBinary());
 const binary = join(dirname(createRequire(import.meta.url).resolve('binaryen')), 'bin/wasm-opt');
 const wasmOpt = (...given) => execFileSync(process.execPath, [binary, ...given], { encoding: 'utf8' });
 wasmOpt(quiet, '-o', quiet, '-Oz', '--converge', '--low-memory-unused', '--debuginfo');
+writeFileSync(quiet, inOrderOfLikeness(readFileSync(quiet)));
 // Apart from the rest, which is repeated until nothing changes: it prints what it renamed.
 const names = JSON.parse(
   wasmOpt(
-    quiet, '-o', wasm, '--dealign', '--reorder-functions-by-name', '--strip-debug', '--strip-producers',
+    quiet, '-o', wasm, '--dealign', '--strip-debug', '--strip-producers', '--strip-target-features',
     '--minify-imports-and-exports-and-modules',
   ),
 );

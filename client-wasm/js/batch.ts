@@ -2,6 +2,7 @@
 import { type Core, type CoreBatch, Operations, type Reading, Writing } from '../wasm/tidemark.js';
 import { type Records, RecordsOf, type Write } from './collection.ts';
 import { invalid, TidemarkError, toError } from './error.ts';
+import { holding } from './locks.ts';
 import { entityName } from './options.ts';
 import { toSlices } from './text.ts';
 import type { Batch, BatchCollection, Json } from './tidemark.d.ts';
@@ -13,19 +14,13 @@ const RUNS = 100;
  * Runs the work until its commit is not stale. Whoever came too late once goes on while the
  * others who did wait, so that everybody gets through.
  */
-export async function runBatch<R>(core: Core, work: (batch: WorkBatch) => R | Promise<R>): Promise<Awaited<R>> {
+export async function runBatch<R>(core: Core, database: string, work: (batch: WorkBatch) => R | Promise<R>): Promise<Awaited<R>> {
   const first = await attempt(core, work);
   if (first.done) return first.result;
   let outcome: Outcome<R> = first;
-  let failure: { error: unknown } | undefined;
-  await core.whileOthersWait(async () => {
-    try {
-      for (let run = 1; run < RUNS && !outcome.done; run += 1) outcome = await attempt(core, work);
-    } catch (error) {
-      failure = { error };
-    }
+  await holding(`tidemark:${database}:write`, async () => {
+    for (let run = 1; run < RUNS && !outcome.done; run += 1) outcome = await attempt(core, work);
   });
-  if (failure) throw failure.error;
   const last = outcome as Outcome<R>;
   if (last.done) return last.result;
   throw invalid('the batch was too late each time', 'Make the batch shorter: nothing of it was saved.');

@@ -3,14 +3,18 @@ import { type Core, destroyCore, Operations, Reading, Writing } from '../wasm/ti
 import { runBatch, type WorkBatch } from './batch.ts';
 import { type Records, RecordsOf, type Write } from './collection.ts';
 import { answer, invalid, TidemarkError, toError } from './error.ts';
+import { Host } from './host.ts';
 import { connectOptions, decision, entityName, queryText, syncOptions } from './options.ts';
 import { type CoreStatus, isActive, shownStatus } from './status.ts';
+import { askStorage } from './storage.ts';
+import { joinTabs } from './tabs.ts';
 import { fromSlices, toSlices } from './text.ts';
 import type {
   Batch, Choice, Collection, Conflict, ConnectOptions, Database, Doc, Events, Info, Json, Live, Query, SyncOptions, SyncReport, SyncStatus,
 } from './tidemark.d.ts';
-import { watch } from './watch.ts';
+import { Server } from './transport.ts';
 import { Turns } from './turns.ts';
+import { watch } from './watch.ts';
 
 const EVENTS = ['status', 'change', 'remap', 'rejected', 'conflict', 'airbag'] as const;
 
@@ -26,32 +30,48 @@ export class LocalDatabase implements Database, Records {
   #core: Core | undefined;
   #elsewhere: CoreStatus | undefined;
   #closing: Promise<void> | undefined;
-  readonly #online = (): void => this.#emit('status', this.status);
+  readonly #online = (): void => {
+    this.#core?.networkChanged();
+    this.#tellStatus();
+  };
 
   constructor(name: string) {
     this.name = name;
   }
 
-  /** Takes the core that was opened with `heard` as its listener. */
+  /** Takes the core that was opened with `host`. */
   begin(core: Core): void {
     this.#core = core;
+    this.host.tabs = joinTabs(this.name, this.#heardElsewhere);
     globalThis.addEventListener?.('online', this.#online);
     globalThis.addEventListener?.('offline', this.#online);
   }
 
-  /** What the module tells. */
-  readonly heard = (name: string, detail: unknown): void => {
-    if (name === 'status_elsewhere') {
-      this.#elsewhere = detail as CoreStatus;
-      this.#emit('status', this.status);
-    } else if (name === 'status') {
+  /** What the module tells of this tab. */
+  readonly #heard = (name: string, detail: unknown): void => {
+    if (name === 'status') {
       // What happens here is newer than what another tab told.
       if (isActive(detail as CoreStatus)) this.#elsewhere = undefined;
-      this.#emit('status', this.status);
+      this.#tellStatus();
     } else {
       this.#emit(name as keyof Events, detail as never);
     }
   };
+
+  /** What the module of another tab told. */
+  readonly #heardElsewhere = (name: string, detail: unknown): void => {
+    if (name === 'commit') {
+      this.#core?.heardOfCommit();
+    } else if (name === 'status') {
+      this.#elsewhere = detail as CoreStatus;
+      this.#tellStatus();
+    } else {
+      this.#emit(name as keyof Events, detail as never);
+    }
+  };
+
+  /** What the module has this page do. */
+  readonly host = new Host(this.#heard);
 
   collection<T = Json>(entity: string): Collection<T> {
     return new WatchedRecords<T>(this, entityName(entity));
@@ -82,11 +102,14 @@ export class LocalDatabase implements Database, Records {
 
   async connect(options: ConnectOptions): Promise<void> {
     const { address, token, isAuto, datastore } = connectOptions(options);
-    this.#open().connect(address, token ?? null, isAuto, datastore);
+    const core = this.#open();
+    this.host.server = new Server(address, token);
+    core.connect(isAuto, datastore);
   }
 
   disconnect(): void {
     this.#open().disconnect();
+    this.host.server = undefined;
   }
 
   get status(): SyncStatus {
@@ -121,7 +144,8 @@ export class LocalDatabase implements Database, Records {
   }
 
   async info(): Promise<Info> {
-    return (await answer(this.#open().info())) as Info;
+    const [info, storage] = await Promise.all([answer(this.#open().info()), askStorage()]);
+    return { ...(info as Omit<Info, 'storage'>), storage };
   }
 
   close(): Promise<void> {
@@ -155,7 +179,7 @@ export class LocalDatabase implements Database, Records {
     const all = [first.value, second.value];
     for await (const slice of slices) all.push(slice);
     const core = this.#open();
-    return this.#turns.long(() => createSlices(core, entity, all));
+    return this.#turns.long(() => createSlices(core, this.name, entity, all));
   }
 
   async read(what: Reading, entity: string, text: string): Promise<any> {
@@ -164,7 +188,7 @@ export class LocalDatabase implements Database, Records {
 
   async #run<R>(work: (batch: WorkBatch) => R | Promise<R>): Promise<Awaited<R>> {
     const core = this.#open();
-    const result = await runBatch(core, work);
+    const result = await runBatch(core, this.name, work);
     core.changed();
     return result;
   }
@@ -177,12 +201,19 @@ export class LocalDatabase implements Database, Records {
     await this.#turns.idle();
     core.close();
     core.free();
+    this.host.tabs?.close();
+    this.host.tabs = undefined;
     this.#listeners.clear();
   }
 
   #open(): Core {
     if (!this.#core) throw new TidemarkError('closed', 'the database is closed', 'Open it again: open({ name }).');
     return this.#core;
+  }
+
+  /** Nobody is told before the database is open, nor after. */
+  #tellStatus(): void {
+    if (this.#core) this.#emit('status', this.status);
   }
 
   #emit<Name extends keyof Events>(event: Name, detail: Events[Name]): void {
@@ -198,8 +229,8 @@ export class LocalDatabase implements Database, Records {
 }
 
 /** Makes records in one commit, slice by slice, with the page let breathe in between. */
-async function createSlices(core: Core, entity: string, slices: readonly string[]): Promise<string[]> {
-  const answers = await runBatch(core, async batch => {
+async function createSlices(core: Core, database: string, entity: string, slices: readonly string[]): Promise<string[]> {
+  const answers = await runBatch(core, database, async batch => {
     const all: string[] = [];
     for (const slice of slices) all.push(...(await batch.write(operations => operations.add(Writing.Create, entity, '', slice, ''))));
     return all;

@@ -1,5 +1,5 @@
 /** The package's one entry. Importing it starts nothing. */
-import { OpenOptions as CoreOptions, openCore } from '../wasm/tidemark.js';
+import { openCore } from '../wasm/tidemark.js';
 import { LocalDatabase } from './database.ts';
 import { answer } from './error.ts';
 import { load } from './module.ts';
@@ -14,10 +14,9 @@ export async function open(options: OpenOptions): Promise<Database> {
   const connection = server === undefined ? undefined : { server, token, sync };
   if (connection) connectOptions(connection);
   await load(options.wasm);
-  const core = new CoreOptions(looked.name, looked.strict, looked.datastore, looked.deviceName);
-  for (const { entity, fields } of looked.indexes) core.index(entity, fields);
-  const database = new LocalDatabase(looked.name);
-  database.begin(await answer(openCore(core, database.heard)));
+  const { name, strict, datastore, deviceName, indexes } = looked;
+  const database = new LocalDatabase(name);
+  database.begin(await answer(openCore(name, strict, datastore, deviceName, JSON.stringify(indexes), database.host)));
   if (connection) await database.connect(connection);
   return database;
 }

@@ -7,7 +7,8 @@ import type { Choice, ConnectOptions, OpenOptions, Query, SyncOptions, Token } f
 export interface Looked {
   name: string;
   strict: boolean;
-  indexes: { entity: string; fields: string[] }[];
+  /** An entity and its fields each. */
+  indexes: string[][];
   datastore: string | undefined;
   deviceName: string | undefined;
 }
@@ -120,7 +121,7 @@ function declared(indexes: OpenOptions['indexes']): Looked['indexes'] {
       if (fields.length === 0 || !fields.every(field => typeof field === 'string' && field !== '')) {
         throw invalid(`an index of ${entity} names no fields`, help);
       }
-      return { entity, fields };
+      return [entity, ...fields];
     });
   });
 }

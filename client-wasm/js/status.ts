@@ -1,5 +1,6 @@
 /** The status that the app sees: this tab's own, or that of the tab that syncs for all. */
 import { toError } from './error.ts';
+import { isOnline } from './host.ts';
 import type { SyncStatus } from './tidemark.d.ts';
 
 /** A status as the module tells it, here or in another tab. */
@@ -24,7 +25,7 @@ export function shownStatus(own: CoreStatus, elsewhere: CoreStatus | undefined):
   const last_sync = [own.last_sync, elsewhere?.last_sync].filter(moment => moment !== undefined).sort().at(-1);
   return {
     phase,
-    online: (globalThis as { navigator?: { onLine?: boolean } }).navigator?.onLine !== false,
+    online: isOnline(),
     pending: own.pending,
     ...(last_sync === undefined ? {} : { last_sync }),
     ...(in_sync === undefined ? {} : { in_sync }),

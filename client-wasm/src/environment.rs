@@ -4,26 +4,25 @@ use tidemark_engine::client::Environment;
 
 use crate::{
     pages::IndexedDbPages,
-    platform::{clock, random},
-    transport::Http,
+    platform::{clock, host::Host, random},
 };
 
 /// What the engine has of the browser.
 pub(crate) struct Browser {
     pub(crate) pages: IndexedDbPages,
-    pub(crate) http: Http,
+    pub(crate) host: Host,
 }
 
 impl Environment for Browser {
     type Pages = IndexedDbPages;
-    type Transport = Http;
+    type Transport = Host;
 
     fn pages(&self) -> &IndexedDbPages {
         &self.pages
     }
 
-    fn transport(&self) -> &Http {
-        &self.http
+    fn transport(&self) -> &Host {
+        &self.host
     }
 
     fn now_millis(&self) -> i64 {

@@ -8,7 +8,6 @@ use std::{
     rc::Rc,
 };
 
-use js_sys::{Array, Function};
 use serde::Serialize;
 use tidemark_engine::client::{Client, Event, Status};
 use wasm_bindgen::JsValue;
@@ -16,16 +15,13 @@ use wasm_bindgen::JsValue;
 use crate::{
     api::plain,
     environment::Browser,
-    platform::{clock::now_millis, spawn, tabs::Tabs, timer::sleep},
-    syncing::Syncing,
+    platform::{clock::now_millis, host::Host, spawn, timer::sleep},
 };
 
 /// Another tab committed.
 const COMMIT: &str = "commit";
 /// How the sync stands in the tab that tells.
 const STATUS: &str = "status";
-/// The same, heard from another tab.
-const STATUS_ELSEWHERE: &str = "status_elsewhere";
 
 /// Commits that follow each other closer than this are told together.
 const QUIET_MILLIS: u64 = 20;
@@ -35,9 +31,7 @@ const QUIET_MILLIS: u64 = 20;
 pub(crate) struct Events(Rc<Inner>);
 
 struct Inner {
-    name: String,
-    listener: Function,
-    tabs: RefCell<Option<Tabs>>,
+    host: Host,
     /// A task is on its way to fetch the engine's events.
     is_fetching: Cell<bool>,
     is_refreshing: Cell<bool>,
@@ -62,12 +56,10 @@ struct Airbag {
 }
 
 impl Events {
-    /// Events of the database of this name, for this listener.
-    pub(crate) fn new(name: &str, listener: Function) -> Self {
+    /// Events of one database.
+    pub(crate) fn new(host: Host) -> Self {
         Self(Rc::new(Inner {
-            name: format!("tidemark:{name}"),
-            listener,
-            tabs: RefCell::new(None),
+            host,
             is_fetching: Cell::new(false),
             is_refreshing: Cell::new(false),
             told_at: Cell::new(0),
@@ -76,15 +68,10 @@ impl Events {
         }))
     }
 
-    /// Follows what this client and the other tabs do, from now on.
-    pub(crate) fn follow(&self, client: &Client<Browser>, syncing: &Syncing) {
+    /// Follows what this client does, from now on.
+    pub(crate) fn follow(&self, client: &Client<Browser>) {
         let (this, followed) = (self.clone(), client.clone());
         client.on_event(Box::new(move || this.fetch(&followed)));
-        let (this, client, syncing) = (self.clone(), client.clone(), syncing.clone());
-        let tabs = Tabs::join(&self.0.name, move |message| {
-            this.heard(&message, &client, &syncing);
-        });
-        *self.0.tabs.borrow_mut() = Some(tabs);
     }
 
     /// A commit was done here.
@@ -95,14 +82,14 @@ impl Events {
         let now = now_millis();
         if now.abs_diff(self.0.told_at.get()) >= QUIET_MILLIS {
             self.0.told_at.set(now);
-            self.tell(COMMIT, &JsValue::NULL);
+            self.0.host.tell(COMMIT, &JsValue::NULL);
         } else if !self.0.will_tell.replace(true) {
             let this = self.clone();
             spawn(async move {
                 sleep(u32::try_from(QUIET_MILLIS).unwrap_or(0)).await;
                 this.0.will_tell.set(false);
                 this.0.told_at.set(now_millis());
-                this.tell(COMMIT, &JsValue::NULL);
+                this.0.host.tell(COMMIT, &JsValue::NULL);
             });
         }
     }
@@ -111,14 +98,7 @@ impl Events {
     pub(crate) fn close(&self, client: &Client<Browser>) {
         client.on_event(Box::new(|| ()));
         if self.0.will_tell.get() {
-            self.tell(COMMIT, &JsValue::NULL);
-        }
-        self.0.tabs.take();
-    }
-
-    fn tell(&self, name: &str, detail: &JsValue) {
-        if let Some(tabs) = &*self.0.tabs.borrow() {
-            tabs.tell(&Array::of2(&name.into(), detail));
+            self.0.host.tell(COMMIT, &JsValue::NULL);
         }
     }
 
@@ -141,7 +121,7 @@ impl Events {
             Event::Change { revision } => {
                 let revision = *revision;
                 // The other tabs have heard of the commit itself.
-                self.call("change", &of(&Change { revision }));
+                self.0.host.emit("change", &of(&Change { revision }));
                 return;
             }
             Event::Status => {
@@ -167,41 +147,26 @@ impl Events {
                 )
             }
         };
-        self.call(name, &detail);
-        self.tell(name, &detail);
+        self.0.host.emit(name, &detail);
+        self.0.host.tell(name, &detail);
     }
 
     /// Each tab counts what is pending by itself: that alone is not told to the others, or every
     /// write would be told twice.
     fn tell_status(&self, status: Status) {
         let detail = of(&status);
-        self.call(STATUS, &detail);
+        self.0.host.emit(STATUS, &detail);
         let status = Status {
             pending: 0,
             ..status
         };
         if self.0.told_status.replace(status.clone()) != status {
-            self.tell(STATUS, &detail);
-        }
-    }
-
-    fn heard(&self, message: &JsValue, client: &Client<Browser>, syncing: &Syncing) {
-        let message = Array::from(message);
-        let Some(name) = message.get(0).as_string() else {
-            return;
-        };
-        match name.as_str() {
-            COMMIT => {
-                self.refresh(client);
-                syncing.heard_of_change();
-            }
-            STATUS => self.call(STATUS_ELSEWHERE, &message.get(1)),
-            _ => self.call(&name, &message.get(1)),
+            self.0.host.tell(STATUS, &detail);
         }
     }
 
     /// Sees what another tab committed; several commits may be seen at once.
-    fn refresh(&self, client: &Client<Browser>) {
+    pub(crate) fn refresh(&self, client: &Client<Browser>) {
         if self.0.is_refreshing.replace(true) {
             return;
         }
@@ -211,15 +176,6 @@ impl Events {
             // A store that fails shows it at the app's next call.
             drop(client.refresh().await);
         });
-    }
-
-    fn call(&self, name: &str, detail: &JsValue) {
-        // The TypeScript's listener does not throw.
-        drop(
-            self.0
-                .listener
-                .call2(&JsValue::UNDEFINED, &name.into(), detail),
-        );
     }
 }
 

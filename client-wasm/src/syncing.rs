@@ -15,11 +15,10 @@ use crate::{
     environment::Browser,
     platform::{
         clock::now_millis,
-        locks::{IfHeld, with_lock},
-        network, spawn,
+        host::{Host, IfHeld},
+        spawn,
         timer::sleep,
     },
-    transport::Http,
 };
 
 /// After a change: several that come together go together.
@@ -42,7 +41,7 @@ pub(crate) struct Ticket {
 
 struct Inner {
     client: Client<Browser>,
-    http: Http,
+    host: Host,
     lock: String,
     /// Whether it syncs by itself.
     is_auto: Cell<bool>,
@@ -56,15 +55,14 @@ struct Inner {
     timers: Cell<u32>,
     under_way: RefCell<Option<Ticket>>,
     tickets: Cell<u32>,
-    network: RefCell<Option<network::Listener>>,
 }
 
 impl Syncing {
     /// Syncs nothing yet.
-    pub(crate) fn new(client: Client<Browser>, http: Http, name: &str) -> Self {
-        let syncing = Self(Rc::new(Inner {
+    pub(crate) fn new(client: Client<Browser>, host: Host, name: &str) -> Self {
+        Self(Rc::new(Inner {
             client,
-            http,
+            host,
             lock: format!("tidemark:{name}:sync"),
             is_auto: Cell::new(false),
             is_closed: Cell::new(false),
@@ -74,16 +72,7 @@ impl Syncing {
             timers: Cell::new(0),
             under_way: RefCell::new(None),
             tickets: Cell::new(0),
-            network: RefCell::new(None),
-        }));
-        let weak = Rc::downgrade(&syncing.0);
-        let listener = network::listen(move || {
-            if let Some(inner) = weak.upgrade() {
-                Self(inner).network_changed();
-            }
-        });
-        *syncing.0.network.borrow_mut() = Some(listener);
-        syncing
+        }))
     }
 
     /// From now on by itself or not; there may be a new server or a new token.
@@ -122,7 +111,8 @@ impl Syncing {
         ticket: Ticket,
     ) -> Result<SyncReport, Error> {
         self.0.is_stuck.set(false);
-        let report = with_lock(&self.0.lock, IfHeld::Wait, self.run(options, ticket)).await;
+        let run = self.run(options, ticket);
+        let report = self.0.host.with_lock(&self.0.lock, IfHeld::Wait, run).await;
         // `Wait` always gets the lock in the end.
         let report = report.unwrap_or_else(|| Err(closed()));
         self.after(&report);
@@ -139,7 +129,7 @@ impl Syncing {
             .as_ref()
             .map(|ticket| ticket.number);
         if running == Some(ticket.number) {
-            self.0.http.abort();
+            self.0.host.abort();
         }
     }
 
@@ -147,7 +137,6 @@ impl Syncing {
     pub(crate) fn close(&self) {
         self.0.is_closed.set(true);
         self.0.is_auto.set(false);
-        self.0.network.take();
         self.stop();
     }
 
@@ -159,8 +148,9 @@ impl Syncing {
         }
     }
 
-    fn network_changed(&self) {
-        if network::is_online() {
+    /// The browser believes again, or no more, that there is a network.
+    pub(crate) fn network_changed(&self) {
+        if self.0.host.is_online() {
             self.0.is_stuck.set(false);
             self.want(0);
         }
@@ -199,8 +189,8 @@ impl Syncing {
         let may = inner.is_auto.get()
             && !inner.is_closed.get()
             && !inner.is_stuck.get()
-            && inner.http.is_connected()
-            && network::is_online();
+            && inner.host.is_connected()
+            && inner.host.is_online();
         if !may {
             return;
         }
@@ -214,7 +204,7 @@ impl Syncing {
             return;
         }
         let run = self.run(SyncOptions::default(), self.ticket());
-        match with_lock(&inner.lock, IfHeld::GiveUp, run).await {
+        match inner.host.with_lock(&inner.lock, IfHeld::GiveUp, run).await {
             Some(report) => self.after(&report),
             None => self.look_after(AFTER_TAKEN_MILLIS),
         }

@@ -2,23 +2,22 @@
 
 use std::rc::Rc;
 
-use js_sys::{Function, Promise};
-use tidemark_engine::client::{Choice, Client};
+use js_sys::Promise;
+use tidemark_engine::client::{Choice, Client, Options};
 use wasm_bindgen::prelude::*;
 
 use super::{
     answer::{plain, promise, thrown},
     operations::Operations,
-    options::{OpenOptions, sync_options},
+    options::{declared, sync_options},
     work::{Question, Reading, Work, start},
 };
 use crate::{
     environment::Browser,
     events::Events,
-    pages::IndexedDbPages,
-    platform::random,
+    pages::{Durability, IndexedDbPages},
+    platform::{host::Host, random},
     syncing::{Syncing, Ticket},
-    transport::{Connection, Http, Token},
 };
 
 /// One open local database.
@@ -29,11 +28,9 @@ pub struct Core(Rc<Inner>);
 pub(super) struct Inner {
     pub(super) client: Client<Browser>,
     pages: IndexedDbPages,
-    pub(super) http: Http,
+    pub(super) host: Host,
     events: Events,
     pub(super) syncing: Syncing,
-    /// The lock of a writer that others have been ahead of.
-    pub(super) writing: String,
 }
 
 /// A sync that can be cancelled while it runs, and waited for.
@@ -51,21 +48,37 @@ impl SyncHandle {
     }
 }
 
-/// Opens a database, making it where there is none. `listener` is called with an event's name
-/// and its detail, never while a call of the database is on the stack.
+/// Opens a database, making it where there is none. `host` is told of events with
+/// nothing of the database on the stack; `indexes` is a JSON array of arrays, of an entity and its
+/// fields each.
 #[wasm_bindgen(js_name = openCore, unchecked_return_type = "Promise<Core>")]
-pub fn open_core(options: OpenOptions, listener: Function) -> Promise {
+pub fn open_core(
+    name: String,
+    strict: bool,
+    datastore: Option<String>,
+    device_name: Option<String>,
+    indexes: String,
+    host: Host,
+) -> Promise {
+    let durability = if strict {
+        Durability::Strict
+    } else {
+        Durability::Relaxed
+    };
     promise(async move {
         random::check()?;
-        let (name, durability, options) = options.into_parts();
-        let events = Events::new(&name, listener);
+        let options = Options {
+            indexes: declared(&indexes)?,
+            datastore,
+            device_name,
+        };
+        let events = Events::new(host.clone());
         let tell = events.clone();
         let on_commit = Box::new(move |_| tell.tell_commit());
         let pages = IndexedDbPages::open(&name, durability, on_commit).await?;
-        let http = Http::default();
         let browser = Browser {
             pages: pages.clone(),
-            http: http.clone(),
+            host: host.clone(),
         };
         let client = match Client::open(browser, options).await {
             Ok(client) => client,
@@ -74,15 +87,14 @@ pub fn open_core(options: OpenOptions, listener: Function) -> Promise {
                 return Err(error);
             }
         };
-        let syncing = Syncing::new(client.clone(), http.clone(), &name);
-        events.follow(&client, &syncing);
+        let syncing = Syncing::new(client.clone(), host.clone(), &name);
+        events.follow(&client);
         let inner = Inner {
             client,
             pages,
-            http,
+            host,
             events,
             syncing,
-            writing: format!("tidemark:{name}:write"),
         };
         Ok(Core(Rc::new(inner)).into())
     })
@@ -122,11 +134,17 @@ impl Core {
         self.0.syncing.changed();
     }
 
-    /// Calls the function, and waits for its promise, while no other tab does the same: for a
-    /// writer that others have been ahead of.
-    #[wasm_bindgen(js_name = whileOthersWait, unchecked_return_type = "Promise<void>")]
-    pub fn while_others_wait(&self, work: Function) -> Promise {
-        start(&self.0, Ok(Work::WhileOthersWait(work)))
+    /// Another tab committed: sees what, and in time whether its sync is to be done for it.
+    #[wasm_bindgen(js_name = heardOfCommit)]
+    pub fn heard_of_commit(&self) {
+        self.0.events.refresh(&self.0.client);
+        self.0.syncing.heard_of_change();
+    }
+
+    /// The browser went online or offline.
+    #[wasm_bindgen(js_name = networkChanged)]
+    pub fn network_changed(&self) {
+        self.0.syncing.network_changed();
     }
 
     /// Settles a conflict: with a value if there is one, else as the device that pushed had it, or the
@@ -150,21 +168,17 @@ impl Core {
         plain(&self.0.client.status()).map_err(|error| thrown(&error))
     }
 
-    /// What this database is and holds, and what the browser says of storage.
+    /// What this database is and holds.
     #[wasm_bindgen(unchecked_return_type = "Promise<unknown>")]
     pub fn info(&self) -> Promise {
         start(&self.0, Ok(Work::Info))
     }
 
-    /// Talks to this server from now on, by itself or when asked.
-    pub fn connect(&self, server: String, token: JsValue, auto: bool, datastore: Option<String>) {
+    /// Talks to the server that the host has from now on, by itself or when asked.
+    pub fn connect(&self, auto: bool, datastore: Option<String>) {
         if datastore.is_some() {
             self.0.client.set_datastore(datastore);
         }
-        self.0.http.connect(Some(Connection {
-            server,
-            token: Token::new(token),
-        }));
         self.0.syncing.set_auto(auto);
     }
 
@@ -172,7 +186,6 @@ impl Core {
     pub fn disconnect(&self) {
         self.0.syncing.set_auto(false);
         self.0.syncing.stop();
-        self.0.http.connect(None);
     }
 
     /// A handle to cancel a sync by.

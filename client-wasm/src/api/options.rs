@@ -2,61 +2,31 @@
 //! comes as what it is. (Reading plain objects by serde would cost 10 kB; see
 //! docs/decisions/0009.)
 
-use tidemark_engine::client::{DeclaredIndex, Error, Options, SyncOptions};
+use tidemark_engine::{
+    client::{DeclaredIndex, Error, SyncOptions},
+    json::Canonical,
+};
 use tidemark_protocol::{Direction, Mode};
-use wasm_bindgen::prelude::*;
 
-use crate::pages::Durability;
+use super::work::texts;
 
-/// `open`'s options.
-#[wasm_bindgen]
-pub struct OpenOptions {
-    name: String,
-    durability: Durability,
-    engine: Options,
-}
-
-#[wasm_bindgen]
-impl OpenOptions {
-    /// Options for the database of this name.
-    #[wasm_bindgen(constructor)]
-    pub fn new(
-        name: String,
-        strict: bool,
-        datastore: Option<String>,
-        device_name: Option<String>,
-    ) -> Self {
-        let durability = if strict {
-            Durability::Strict
-        } else {
-            Durability::Relaxed
-        };
-        Self {
-            name,
-            durability,
-            engine: Options {
-                indexes: Vec::new(),
-                datastore,
-                device_name,
-            },
-        }
+/// The indexes of a JSON array: each an array of its entity and its fields.
+pub(super) fn declared(text: &str) -> Result<Vec<DeclaredIndex>, Error> {
+    let wrong = || Error::invalid("an index is an entity and its fields");
+    let indexes = Canonical::parse(text).map_err(|_| wrong())?;
+    let mut declared = Vec::new();
+    for index in indexes.borrow().elements() {
+        let mut fields = texts(index)
+            .filter(|names| !names.is_empty())
+            .ok_or_else(wrong)?;
+        let entity = fields.remove(0);
+        declared.push(DeclaredIndex { entity, fields });
     }
-
-    /// Declares an index.
-    pub fn index(&mut self, entity: String, fields: Vec<String>) {
-        self.engine.indexes.push(DeclaredIndex { entity, fields });
-    }
-}
-
-impl OpenOptions {
-    /// The name, how durable a commit is, and what is the engine's.
-    pub(crate) fn into_parts(self) -> (String, Durability, Options) {
-        (self.name, self.durability, self.engine)
-    }
+    Ok(declared)
 }
 
 /// `sync`'s options; an empty word is the usual one.
-pub(crate) fn sync_options(
+pub(super) fn sync_options(
     mode: &str,
     direction: &str,
     mirror: bool,

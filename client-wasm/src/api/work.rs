@@ -2,9 +2,9 @@
 //! method's own would be another state machine of 1 to 2 kB (docs/decisions/0009).
 #![expect(clippy::float_cmp, reason = "in what wasm_bindgen makes of an enum")]
 
-use std::{borrow::Cow, cell::RefCell, rc::Rc};
+use std::{cell::RefCell, rc::Rc};
 
-use js_sys::{Array, Function, JsString, Promise, Reflect};
+use js_sys::{Array, JsString, Promise};
 use tidemark_engine::{
     client::{Batch, Choice, Doc, Error, ErrorCode, Operation, SyncOptions},
     json::{Canonical, CanonicalRef},
@@ -17,14 +17,7 @@ use super::{
     batch::CoreBatch,
     database::Inner,
 };
-use crate::{
-    environment::Browser,
-    platform::{
-        locks::{IfHeld, with_lock},
-        storage,
-    },
-    syncing::Ticket,
-};
+use crate::{environment::Browser, syncing::Ticket};
 
 /// What can be read.
 #[wasm_bindgen]
@@ -63,7 +56,6 @@ pub(super) enum Work {
     Resolve(String, Choice),
     Info,
     Sync(SyncOptions, Ticket),
-    WhileOthersWait(Function),
 }
 
 /// Begins some work. It holds all that it needs: JavaScript may free the object meanwhile.
@@ -105,18 +97,10 @@ async fn run(inner: &Rc<Inner>, work: Work) -> Result<JsValue, Error> {
             Ok(JsValue::UNDEFINED)
         }
         Work::Info => {
-            let storage = storage::ask().await;
             client.refresh().await?;
-            let info = plain(&client.info())?;
-            // Setting a member of an ordinary object cannot fail.
-            drop(Reflect::set(&info, &"storage".into(), &plain(&storage)?));
-            Ok(info)
+            plain(&client.info())
         }
         Work::Sync(options, ticket) => sync(inner, options, ticket).await,
-        Work::WhileOthersWait(function) => {
-            with_lock(&inner.writing, IfHeld::Wait, call(&function)).await;
-            Ok(JsValue::UNDEFINED)
-        }
     }
 }
 
@@ -156,12 +140,18 @@ fn some(docs: Vec<Doc>) -> Vec<Option<Doc>> {
 
 /// The keys of a JSON array.
 pub(super) fn keys(text: &str) -> Result<Vec<String>, Error> {
-    let wrong = || Error::invalid("keys are strings");
-    let keys = Canonical::parse(text).map_err(|_| wrong())?;
-    let texts = keys.borrow().elements().map(CanonicalRef::as_text);
-    texts
-        .map(|text| text.map(Cow::into_owned).ok_or_else(wrong))
-        .collect()
+    let keys = Canonical::parse(text).ok();
+    let keys = keys.and_then(|keys| texts(keys.borrow()));
+    keys.ok_or_else(|| Error::invalid("keys are strings"))
+}
+
+/// The strings of a JSON array; `None` where something else is in it.
+pub(super) fn texts(array: CanonicalRef<'_>) -> Option<Vec<String>> {
+    let mut texts = Vec::new();
+    for element in array.elements() {
+        texts.push(element.as_text()?.into_owned());
+    }
+    Some(texts)
 }
 
 #[expect(clippy::cast_precision_loss, reason = "no device holds 2^53 records")]
@@ -170,18 +160,11 @@ fn number(records: u64) -> JsValue {
 }
 
 async fn sync(inner: &Inner, options: SyncOptions, ticket: Ticket) -> Result<JsValue, Error> {
-    if !inner.http.is_connected() {
+    if !inner.host.is_connected() {
         return Err(Error::new(
             ErrorCode::Offline,
             "the database is not connected to a server: give `server` to open, or connect first",
         ));
     }
     plain(&inner.syncing.sync(options, ticket).await?)
-}
-
-/// Calls a function and waits for its promise; its failure is its caller's own matter.
-async fn call(function: &Function) {
-    if let Ok(done) = function.call0(&JsValue::UNDEFINED) {
-        drop(wasm_bindgen_futures::JsFuture::from(Promise::resolve(&done)).await);
-    }
 }
