@@ -9,6 +9,7 @@
 mod aliases;
 mod backoff;
 mod batch;
+mod by_row;
 mod codec;
 mod conflicts;
 mod database;
@@ -39,7 +40,6 @@ mod write;
 
 use alloc::{
     boxed::Box,
-    collections::VecDeque,
     rc::Rc,
     string::{String, ToString},
     vec::Vec,
@@ -58,7 +58,7 @@ pub use ports::{Environment, Reply, Transport, TransportError};
 pub use status::{Event, Info, Phase, Progress, Remapped, Status, SyncReport};
 
 use crate::query::{Position, Query};
-use database::{Rows, Stop, View};
+use database::Rows;
 use group::Queue;
 use prepare::Prepared;
 use read::Finding;
@@ -76,7 +76,7 @@ struct Inner<E: Environment> {
     shared: Shared<E>,
     queue: Queue,
     /// Where the last rows of earlier answers stood.
-    positions: RefCell<VecDeque<Remembered>>,
+    positions: RefCell<Vec<Remembered>>,
 }
 
 /// Where a query's last row stood, for the query that goes on after it.
@@ -127,8 +127,7 @@ impl<E: Environment> Client<E> {
     /// `invalid` and `not_found` for wrong operations, `quota` and the like where the pages
     /// cannot be written; then nothing was.
     pub async fn write(&self, operations: Vec<Operation>) -> Result<Vec<Vec<Doc>>, Error> {
-        let prepared = self.prepare(&operations)?;
-        drop(operations);
+        let prepared = self.prepare(operations)?;
         self.inner
             .queue
             .write(self.shared(), prepared, self.now())
@@ -153,8 +152,9 @@ impl<E: Environment> Client<E> {
     /// # Errors
     /// Where the pages cannot be read.
     pub async fn get_many(&self, entity: &str, keys: &[String]) -> Result<Vec<Option<Doc>>, Error> {
-        let (entity, rows) = (Rc::from(entity), Rows::new());
-        self.look(|view| read::get_many(view, &rows, &entity, keys))
+        let (entity, rows) = (Rc::from(entity), Rows::default());
+        self.shared()
+            .look(|view| read::get_many(view, &rows, &entity, keys))
             .await
     }
 
@@ -187,7 +187,8 @@ impl<E: Environment> Client<E> {
         let parsed = Query::parse(query)?;
         let is_all = parsed.filters.is_empty() && parsed.limit.is_none() && parsed.after.is_none();
         if is_all {
-            return self.look(|view| read::count_all(view, entity)).await;
+            let shared = self.shared();
+            return shared.look(|view| read::count_all(view, entity)).await;
         }
         Ok(self.find(entity, query).await?.len() as u64)
     }
@@ -197,7 +198,7 @@ impl<E: Environment> Client<E> {
     /// # Errors
     /// Where the pages cannot be read.
     pub async fn pending(&self) -> Result<Vec<Doc>, Error> {
-        self.look(read::pending).await
+        self.shared().look(read::pending).await
     }
 
     /// The conflicts that wait for a person, as the server told them last, each as JSON text and
@@ -206,7 +207,7 @@ impl<E: Environment> Client<E> {
     /// # Errors
     /// Where the pages cannot be read.
     pub async fn conflicts(&self) -> Result<Vec<String>, Error> {
-        self.look(conflicts::open).await
+        self.shared().look(conflicts::open).await
     }
 
     /// Settles a conflict: kept here at once, sent with the next sync, and what it changes comes
@@ -313,10 +314,6 @@ impl<E: Environment> Client<E> {
         &self.inner.shared
     }
 
-    async fn look<T>(&self, look: impl FnMut(View<'_>) -> Result<T, Stop>) -> Result<T, Error> {
-        self.shared().look(look).await
-    }
-
     fn now(&self) -> Rc<str> {
         let millis = self.shared().environment.now_millis();
         let epoch = || Timestamp::from_millis(0).ok();
@@ -325,14 +322,15 @@ impl<E: Environment> Client<E> {
     }
 
     /// Reads operations strictly, once; new records get their ids.
-    fn prepare(&self, operations: &[Operation]) -> Result<Vec<Prepared>, Error> {
+    fn prepare(&self, operations: Vec<Operation>) -> Result<Vec<Prepared>, Error> {
         let now = self.shared().environment.now_millis();
         let random = u128::from_be_bytes(self.shared().random());
         let mut ids = self.shared().ids.borrow_mut();
-        operations
-            .iter()
-            .map(|operation| prepare::prepare(operation, || ids.next(now, random)))
-            .collect()
+        let mut prepared = Vec::with_capacity(operations.len());
+        for operation in operations {
+            prepared.push(prepare::prepare(operation, || ids.next(now, random))?);
+        }
+        Ok(prepared)
     }
 
     fn remembered(&self, entity: &str, query: &Query) -> Option<Position> {
@@ -356,9 +354,9 @@ impl<E: Environment> Client<E> {
         let (entity, key) = (entity.to_string(), last.key.clone());
         let mut positions = self.inner.positions.borrow_mut();
         if positions.len() == POSITIONS_KEPT {
-            positions.pop_front();
+            positions.remove(0);
         }
-        positions.push_back(Remembered {
+        positions.push(Remembered {
             entity,
             query,
             key,

@@ -4,7 +4,7 @@
 //! fingerprint from what they stored, and compare. It knows no store and no record type.
 
 use alloc::string::String;
-use core::fmt;
+use core::fmt::{self, Write};
 use core::ops::{Add, AddAssign, Sub, SubAssign};
 use core::str::FromStr;
 
@@ -34,17 +34,25 @@ pub struct NotAFingerprint {
 impl RecordFingerprint {
     /// The fingerprint of a live record.
     pub fn of(entity: &str, value: CanonicalRef<'_>) -> Self {
-        let digest = Sha256::new()
-            .chain_update(b"{\"entity\":")
-            .chain_update(Canonical::string(entity).as_str())
-            .chain_update(b",\"value\":")
-            .chain_update(value.as_str())
-            .chain_update(b"}")
-            .finalize();
+        let digest = hash(&[
+            b"{\"entity\":",
+            Canonical::string(entity).as_str().as_bytes(),
+            b",\"value\":",
+            value.as_str().as_bytes(),
+            b"}",
+        ]);
         let mut bytes = [0; 16];
         bytes.copy_from_slice(&digest[..16]);
         Self(bytes)
     }
+}
+
+fn hash(parts: &[&[u8]]) -> [u8; 32] {
+    let mut digest = Sha256::new();
+    for part in parts {
+        digest.update(part);
+    }
+    digest.finalize().into()
 }
 
 impl DatastoreFingerprint {
@@ -53,12 +61,7 @@ impl DatastoreFingerprint {
 
     /// What one record adds to the sum: SHA-256 of key, one zero byte, fingerprint.
     pub fn of_record(key: &str, fingerprint: &RecordFingerprint) -> Self {
-        let digest = Sha256::new()
-            .chain_update(key.as_bytes())
-            .chain_update([0])
-            .chain_update(fingerprint.0)
-            .finalize();
-        Self(digest.into())
+        Self(hash(&[key.as_bytes(), &[0], &fingerprint.0]))
     }
 
     /// Counts a record in.
@@ -91,7 +94,7 @@ impl DatastoreFingerprint {
     }
 
     /// Word by word with a carry: the step gives a word, and whether it carried.
-    fn combine(self, other: Self, step: impl Fn(u64, u64) -> (u64, bool)) -> Self {
+    fn combine(self, other: Self, step: fn(u64, u64) -> (u64, bool)) -> Self {
         let mut words = self.words();
         let mut carry = false;
         for (word, operand) in words.iter_mut().zip(other.words()) {
@@ -133,9 +136,13 @@ impl SubAssign for DatastoreFingerprint {
 }
 
 fn write_hex(formatter: &mut fmt::Formatter<'_>, bytes: &[u8]) -> fmt::Result {
-    bytes
-        .iter()
-        .try_for_each(|byte| write!(formatter, "{byte:02x}"))
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    for byte in bytes {
+        for digit in [byte >> 4, byte & 15] {
+            formatter.write_char(char::from(DIGITS[usize::from(digit)]))?;
+        }
+    }
+    Ok(())
 }
 
 fn read_hex<const N: usize>(text: &str) -> Result<[u8; N], NotAFingerprint> {

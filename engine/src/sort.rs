@@ -51,12 +51,24 @@ fn merge(
 }
 
 /// Sorts a list, equal items staying in their order.
-pub fn sort_by<T>(items: &mut Vec<T>, compare: impl Fn(&T, &T) -> Ordering) {
+pub fn sort_by<T>(items: &mut [T], compare: impl Fn(&T, &T) -> Ordering) {
     let order = order_of(items.len(), &|one, other| {
         compare(&items[one], &items[other])
     });
-    let mut taken: Vec<Option<T>> = items.drain(..).map(Some).collect();
-    items.extend(order.into_iter().filter_map(|place| taken[place].take()));
+    arrange(order, &mut |one, other| items.swap(one, other));
+}
+
+/// Brings what lies in places into this order, circle by circle.
+fn arrange(mut order: Vec<usize>, swap: &mut dyn FnMut(usize, usize)) {
+    for start in 0..order.len() {
+        let mut place = start;
+        while order[place] != start {
+            let from = core::mem::replace(&mut order[place], place);
+            swap(place, from);
+            place = from;
+        }
+        order[place] = place;
+    }
 }
 
 #[cfg(test)]

@@ -42,10 +42,9 @@ macro_rules! codes {
 
             /// The code written so; one that this version does not know is kept.
             pub fn read(text: Cow<'_, str>) -> Self {
-                match text.as_ref() {
-                    $($text => Self::$name,)*
-                    _ => Self::Unknown(text.into_owned()),
-                }
+                static KNOWN: &[Code] = &[$(Code::$name,)*];
+                let known = KNOWN.iter().find(|code| code.as_str() == text);
+                known.cloned().unwrap_or_else(|| Self::Unknown(text.into_owned()))
             }
         }
     };

@@ -106,18 +106,26 @@ impl Timestamp {
     /// # Errors
     /// Any other form, or a date that does not exist.
     pub fn parse(text: &str) -> Result<Self, TimestampError> {
-        if text.len() == 19 && text.as_bytes().get(10) == Some(&b' ') {
-            let seconds = read_seconds(text, 59).ok_or(TimestampError::Timestamp)?;
-            return Ok(Self {
-                text: text.replacen(' ', "T", 1) + "Z",
-                millis: seconds * 1000,
-            });
-        }
-        let millis = read_rfc_3339(text).ok_or(TimestampError::Timestamp)?;
-        Ok(Self {
-            text: text.to_string(),
-            millis,
-        })
+        let millis = Self::millis_of(text)?;
+        let text = if is_without_zone(text) {
+            text.replacen(' ', "T", 1) + "Z"
+        } else {
+            text.to_string()
+        };
+        Ok(Self { text, millis })
+    }
+
+    /// The milliseconds since 1970 that a text of either accepted form tells.
+    ///
+    /// # Errors
+    /// Any other form, or a date that does not exist.
+    pub fn millis_of(text: &str) -> Result<i64, TimestampError> {
+        let millis = if is_without_zone(text) {
+            read_seconds(text, 59).map(|seconds| seconds * 1000)
+        } else {
+            read_rfc_3339(text)
+        };
+        millis.ok_or(TimestampError::Timestamp)
     }
 
     /// The time so many milliseconds since 1970, in UTC.
@@ -205,6 +213,11 @@ fn write_digits(out: &mut [u8], mut number: i64) {
 
 fn as_text(ascii: &[u8]) -> &str {
     core::str::from_utf8(ascii).unwrap_or_default()
+}
+
+/// Whether this may be the form `YYYY-MM-DD HH:MM:SS`.
+fn is_without_zone(text: &str) -> bool {
+    text.len() == 19 && text.as_bytes().get(10) == Some(&b' ')
 }
 
 /// Reads RFC 3339 and gives milliseconds since 1970. A leap second counts as the last

@@ -25,7 +25,7 @@ impl<E: Environment> Batch<E> {
         Self {
             client,
             base,
-            rows: Rows::new(),
+            rows: Rows::default(),
             edit,
         }
     }
@@ -37,7 +37,7 @@ impl<E: Environment> Batch<E> {
     /// As [`Client::write`]. A batch whose moment is no longer on the disk fails as `busy`:
     /// run it again.
     pub async fn apply(&mut self, operations: Vec<Operation>) -> Result<Vec<Vec<Doc>>, Error> {
-        let prepared = self.client.prepare(&operations)?;
+        let prepared = self.client.prepare(operations)?;
         let now = self.client.now();
         let (rows, edit) = (&self.rows, self.edit);
         let (answers, planned, newest) = self

@@ -7,6 +7,7 @@
 use alloc::{
     format,
     string::{String, ToString},
+    vec,
     vec::Vec,
 };
 
@@ -17,7 +18,7 @@ use super::database::{Database, Stop, View};
 use super::wire::Request;
 use super::{Error, ErrorCode};
 use crate::json::Canonical;
-use crate::store::{Cursor, Direction, Edit, KeyRange, PageSource, Slice, Tree};
+use crate::store::{Cursor, Direction, Edit, Edits, KeyRange, PageSource, Slice, Tree};
 
 /// How a person settles a conflict.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -63,10 +64,11 @@ pub(super) fn open(view: View<'_>) -> Result<Vec<String>, Stop> {
 
 /// The decisions that the server does not have: ids and bodies.
 pub(super) fn decisions(view: View<'_>) -> Result<Vec<(String, String)>, Stop> {
-    let rows = rows(&view.root.decisions, &view.pages)?;
-    rows.iter()
-        .map(|(id, body)| Ok((text(id)?, text(body)?)))
-        .collect()
+    let mut decisions = Vec::new();
+    for (id, body) in rows(&view.root.decisions, &view.pages)? {
+        decisions.push((text(&id)?, text(&body)?));
+    }
+    Ok(decisions)
 }
 
 /// Keeps a decision, in place of one on the same conflict that was not sent yet.
@@ -76,7 +78,7 @@ pub(super) fn decide(database: &mut Database<'_>, id: &str, body: &str) -> Resul
         let message = format!("no conflict that waits has the id {id}");
         return Err(Error::new(ErrorCode::NotFound, message).into());
     }
-    let edits = [Edit::put(id, body)].into_iter().collect();
+    let edits = Edits::from(vec![Edit::put(id, body)]);
     database.plain.apply(&mut database.root.decisions, &edits)?;
     Ok(())
 }
@@ -88,7 +90,7 @@ pub(super) fn answered(
     (id, body): (&str, &str),
     is_over: bool,
 ) -> Result<(), Stop> {
-    let gone = || [Edit::delete(id)].into_iter().collect();
+    let gone = || Edits::from(vec![Edit::delete(id)]);
     let decision = database
         .root
         .decisions

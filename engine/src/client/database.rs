@@ -4,12 +4,13 @@
 //! the one that waits. What the rows mean is said in `record`, what a write or a sync makes of
 //! them in `write`, `pulled` and `publish`.
 
-use alloc::{borrow::ToOwned, collections::BTreeMap, string::String, vec::Vec};
+use alloc::{borrow::ToOwned, string::String, vec::Vec};
 use core::ops::Bound;
 
 use uuid::Uuid;
 
 use super::aliases::{alias_row, alias_text, handle_row, read_alias_text};
+use super::by_row::ByRow;
 use super::codec::Unreadable;
 use super::indexes::IndexEdits;
 use super::record::{Confirmed, Edit, split_row_key};
@@ -17,8 +18,7 @@ use super::root::{Root, Staged};
 use super::{Error, ErrorCode};
 use crate::faults::{Fault, is_planted};
 use crate::store::{
-    Cursor, Direction, Edit as TreeEdit, Edits, KeyRange, Page, PageId, PageSource, Slice,
-    TreeError, Workspace,
+    Cursor, Direction, Edit as TreeEdit, KeyRange, Page, PageId, PageSource, TreeError, Workspace,
 };
 use tidemark_protocol::Checkin;
 
@@ -44,19 +44,23 @@ impl From<Error> for Stop {
 }
 
 impl From<Unreadable> for Stop {
+    #[cold]
+    #[inline(never)]
     fn from(error: Unreadable) -> Self {
         Self::Failed(error.into())
     }
 }
 
 impl From<Unreadable> for Error {
+    #[cold]
+    #[inline(never)]
     fn from(error: Unreadable) -> Self {
         Self::caused(ErrorCode::Storage, &error)
     }
 }
 
 /// Overlay rows to write; `None` takes a row away.
-pub(super) type Rows = BTreeMap<Vec<u8>, Option<Edit>>;
+pub(super) type Rows = ByRow<Option<Edit>>;
 
 /// Pages from wherever they are.
 #[derive(Clone, Copy)]
@@ -86,13 +90,13 @@ impl<'v> View<'v> {
     /// The edit in an overlay row.
     pub(super) fn edit(&self, row: &[u8]) -> Result<Option<Edit>, Stop> {
         let bytes = self.root.overlay.get(&self.pages, row)?;
-        Ok(bytes.map(|bytes| Edit::decode(&bytes)).transpose()?)
+        Ok(Edit::decode_some(bytes.as_ref())?)
     }
 
     /// The record in a confirmed row.
     pub(super) fn confirmed(&self, row: &[u8]) -> Result<Option<Confirmed>, Stop> {
         let bytes = self.root.confirmed.get(&self.pages, row)?;
-        Ok(bytes.map(|bytes| Confirmed::decode(&bytes)).transpose()?)
+        Ok(Confirmed::decode_some(bytes.as_ref())?)
     }
 
     /// What a `local_id` of this device became.
@@ -195,13 +199,13 @@ impl<'s> Database<'s> {
 
     /// Writes overlay rows, with their index entries and the count of those set aside.
     pub(super) fn write_edits(&mut self, rows: &Rows) -> Result<(), Stop> {
-        let keys: Vec<&[u8]> = rows.keys().map(Vec::as_slice).collect();
+        let keys: Vec<&[u8]> = rows.rows().collect();
         let before = self.root.overlay.get_many(&self.plain, &keys)?;
         let mut edits = Vec::with_capacity(rows.len());
         let mut index = IndexEdits::new(&self.root.indexes);
         let mut set_aside = self.root.set_aside;
         for ((row, after), before) in rows.iter().zip(before) {
-            let before = before.map(|bytes| Edit::decode(&bytes)).transpose()?;
+            let before = Edit::decode_some(before.as_ref())?;
             if let Some(edit) = &before {
                 index.remove_edit(row, edit)?;
                 set_aside = set_aside.saturating_sub(u64::from(edit.set_aside.is_some()));
@@ -211,7 +215,7 @@ impl<'s> Database<'s> {
                 set_aside += u64::from(edit.set_aside.is_some());
             }
             edits.push(TreeEdit {
-                key: row.clone(),
+                key: row.to_vec(),
                 value: after.as_ref().map(Edit::encode),
             });
         }
@@ -223,15 +227,15 @@ impl<'s> Database<'s> {
     }
 
     /// Notes what `local_id`s became.
-    pub(super) fn write_aliases(&mut self, aliases: &[(Uuid, &str)]) -> Result<(), Stop> {
+    pub(super) fn write_aliases(&mut self, aliases: &[(Uuid, String)]) -> Result<(), Stop> {
         if is_planted(Fault::AliasNotWritten) {
             return Ok(());
         }
-        let edits: Edits = aliases
-            .iter()
-            .map(|(local_id, key)| TreeEdit::put(alias_row(*local_id), alias_text(key)))
-            .collect();
-        self.plain.apply(&mut self.root.aliases, &edits)?;
+        let mut edits = Vec::with_capacity(aliases.len());
+        for (local_id, key) in aliases {
+            edits.push(TreeEdit::put(alias_row(*local_id), alias_text(key)));
+        }
+        self.plain.apply(&mut self.root.aliases, &edits.into())?;
         Ok(())
     }
 
@@ -269,13 +273,11 @@ impl<'s> Database<'s> {
             .as_ref()
             .map_or(&self.root.confirmed, |s| &s.confirmed);
         let found = tree.get_many(&self.deep, rows)?;
-        let decode = |bytes: Option<Slice>| {
-            bytes
-                .map(|bytes| Confirmed::decode(&bytes))
-                .transpose()
-                .map_err(Stop::from)
-        };
-        found.into_iter().map(decode).collect()
+        let mut records = Vec::with_capacity(found.len());
+        for bytes in &found {
+            records.push(Confirmed::decode_some(bytes.as_ref())?);
+        }
+        Ok(records)
     }
 
     /// Writes staged rows over what `before` says lies there: both in the order of keys.
@@ -368,13 +370,18 @@ impl Database<'_> {
         match &mut root.staged {
             None => replaced.extend(deep.freed),
             Some(staged) => {
-                let (made, published): (Vec<_>, Vec<_>) = deep
-                    .freed
-                    .into_iter()
-                    .partition(|id| staged.made.contains(id));
-                freed_now.extend(made);
-                staged.freed.extend(published);
-                staged.made.extend(deep.pages.iter().map(|(id, _)| *id));
+                for id in deep.freed {
+                    let is_ours = staged.made.contains(&id);
+                    let list = if is_ours {
+                        &mut freed_now
+                    } else {
+                        &mut staged.freed
+                    };
+                    list.push(id);
+                }
+                for (id, _) in &deep.pages {
+                    staged.made.push(*id);
+                }
             }
         }
         if is_planted(Fault::FreedPageReused) {
@@ -395,6 +402,8 @@ impl Database<'_> {
     }
 }
 
+#[cold]
+#[inline(never)]
 fn superseded() -> Error {
     Error::new(
         ErrorCode::Busy,

@@ -11,24 +11,17 @@ use crate::store::{Cursor, Direction, Edits, KeyRange};
 impl Database<'_> {
     /// Makes these the declared indexes: builds what is new, drops what is gone.
     pub(super) fn declare(&mut self, declared: &[DeclaredIndex]) -> Result<(), Stop> {
-        let is_kept = |index: &Index| declared.iter().any(|wanted| index.is(wanted));
-        let (kept, dropped): (Vec<_>, Vec<_>) =
-            self.root.indexes.iter().cloned().partition(is_kept);
-        let mut number = self
-            .root
-            .indexes
-            .iter()
-            .map(|index| index.number)
-            .max()
-            .unwrap_or(0);
-        let mut indexes = kept;
-        let mut fresh = Vec::new();
+        let (mut indexes, mut dropped, mut fresh) = (Vec::new(), Vec::new(), Vec::new());
+        let mut number = 0;
+        for index in &self.root.indexes {
+            number = number.max(index.number);
+            let is_kept = declared.iter().any(|wanted| index.is(wanted));
+            let list = if is_kept { &mut indexes } else { &mut dropped };
+            list.push(index.clone());
+        }
         for wanted in declared {
-            if !indexes
-                .iter()
-                .chain(&fresh)
-                .any(|index: &Index| index.is(wanted))
-            {
+            let is_it = |index: &Index| index.is(wanted);
+            if !indexes.iter().any(is_it) && !fresh.iter().any(is_it) {
                 number += 1;
                 fresh.push(Index::declared(number, wanted));
             }

@@ -48,7 +48,7 @@ impl Queue {
         let jobs = self.0.take();
         let outcomes = shared
             .change_in_turn(|database| {
-                let mut rows = Rows::new();
+                let mut rows = Rows::default();
                 let mut newest = database.root.edit;
                 let mut outcomes = Vec::with_capacity(jobs.len());
                 for job in &jobs {

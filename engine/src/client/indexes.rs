@@ -24,11 +24,10 @@ pub(super) struct Index {
 
 impl Index {
     pub(super) fn declared(number: u64, declared: &DeclaredIndex) -> Self {
-        let fields = declared
-            .fields
-            .iter()
-            .map(|name| Field::named(name))
-            .collect();
+        let mut fields = Vec::with_capacity(declared.fields.len());
+        for name in &declared.fields {
+            fields.push(Field::named(name));
+        }
         Self {
             number,
             entity: declared.entity.clone(),

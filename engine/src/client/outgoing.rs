@@ -4,13 +4,13 @@
 //! way stays pending, and how the server answered. Nothing here sends or stores anything.
 
 use alloc::{
-    collections::BTreeMap,
     string::{String, ToString},
     vec::Vec,
 };
 
 use tidemark_protocol::{Checkin, Limits};
 
+use super::by_row::ByRow;
 use super::codec::Unreadable;
 use super::doc::{write_text, write_uuid};
 use super::record::{Edit, row_key, split_row_key};
@@ -61,26 +61,34 @@ pub(super) enum Offer {
 #[derive(Debug, Default)]
 pub(super) struct Outgoing {
     /// By row key as it was when sent.
-    pub(super) sent: BTreeMap<Vec<u8>, Sent>,
+    pub(super) sent: ByRow<Sent>,
     /// Row keys as they went, through all batches: refusals name a place.
     pub(super) order: Vec<Vec<u8>>,
 }
 
 impl Outgoing {
     /// The pushed row that a record from the server answers.
-    pub(super) fn row_of(&self, record: &Arrived<'_>) -> Option<&[u8]> {
+    pub(super) fn row_of(&self, record: &Arrived<'_>) -> Option<Vec<u8>> {
         let local_id = record.local_id.map(|id| id.to_string());
-        let names = || local_id.as_deref().into_iter().chain([record.key.as_ref()]);
-        let found = names()
-            .map(|name| row_key(&record.entity, name))
-            .find_map(|row| self.sent.get_key_value(&row).map(|(row, _)| row.as_slice()));
+        let names = [local_id.as_deref(), Some(record.key.as_ref())];
+        for name in names.into_iter().flatten() {
+            let row = row_key(&record.entity, name);
+            if self.sent.get(&row).is_some() {
+                return Some(row);
+            }
+        }
+        if !record.is_gone() {
+            return None;
+        }
         // Where the truth keeps nothing of a record, the answer names no entity.
-        found.or_else(|| {
-            let is_it = |row: &&[u8], name| split_row_key(row).is_ok_and(|(_, key)| key == name);
-            let rows = || self.sent.keys().map(Vec::as_slice);
-            let mut names = names().filter(|_| record.is_gone());
-            names.find_map(|name| rows().find(|row| is_it(row, name)))
-        })
+        for name in names.into_iter().flatten() {
+            for row in self.sent.rows() {
+                if split_row_key(row).is_ok_and(|(_, key)| key == name) {
+                    return Some(row.to_vec());
+                }
+            }
+        }
+        None
     }
 }
 

@@ -43,26 +43,24 @@ fn wrong(cause: &dyn Display) -> Error {
 
 /// Reads an operation strictly; `fresh` gives new `local_id`s.
 pub(super) fn prepare(
-    operation: &Operation,
+    operation: Operation,
     mut fresh: impl FnMut() -> Uuid,
 ) -> Result<Prepared, Error> {
     let canonical = |text: &str| Canonical::parse(text).map_err(|error| wrong(&error));
     Ok(match operation {
         Operation::Create { entity, values } => {
-            check_entity(entity)?;
+            check_entity(&entity)?;
             // The list itself is a level that no value has.
             let values =
-                Canonical::parse_within(values, MAX_DEPTH + 1).map_err(|error| wrong(&error))?;
+                Canonical::parse_within(&values, MAX_DEPTH + 1).map_err(|error| wrong(&error))?;
             if values.borrow().kind() != Kind::Array {
                 return Err(Error::invalid("`values` must be a JSON array"));
             }
-            let records = values.borrow().elements();
-            Prepared::Create {
-                entity: Rc::clone(entity),
-                records: records
-                    .map(|value| (fresh(), value.to_canonical()))
-                    .collect(),
+            let mut records = Vec::new();
+            for value in values.borrow().elements() {
+                records.push((fresh(), value.to_canonical()));
             }
+            Prepared::Create { entity, records }
         }
         Operation::Update {
             entity,
@@ -70,36 +68,25 @@ pub(super) fn prepare(
             fields,
             removed,
         } => {
-            let fields = canonical(fields)?;
+            let fields = canonical(&fields)?;
             if !fields.borrow().is_object() {
                 return Err(Error::invalid("update takes an object of fields"));
             }
-            let (entity, key) = (Rc::clone(entity), key.clone());
             Prepared::Update {
                 entity,
                 key,
                 fields,
-                removed: removed.clone(),
+                removed,
             }
         }
         Operation::Put { entity, key, value } => {
-            check_entity(entity)?;
-            Key::parse(key).map_err(|error| wrong(&error))?;
-            let (entity, key) = (Rc::clone(entity), key.clone());
-            Prepared::Put {
-                entity,
-                key,
-                value: canonical(value)?,
-            }
+            check_entity(&entity)?;
+            Key::parse(&key).map_err(|error| wrong(&error))?;
+            let value = canonical(&value)?;
+            Prepared::Put { entity, key, value }
         }
-        Operation::Delete { entity, key } => Prepared::Delete {
-            entity: Rc::clone(entity),
-            key: key.clone(),
-        },
-        Operation::Undo { entity, key } => Prepared::Undo {
-            entity: Rc::clone(entity),
-            key: key.clone(),
-        },
+        Operation::Delete { entity, key } => Prepared::Delete { entity, key },
+        Operation::Undo { entity, key } => Prepared::Undo { entity, key },
     })
 }
 

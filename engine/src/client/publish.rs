@@ -1,11 +1,12 @@
 //! The end of a pull, as one change: what was staged becomes what everybody sees, the edits
 //! are rebased on it, and records move under the keys that came.
 
-use alloc::{borrow::ToOwned, collections::BTreeMap, string::String, vec::Vec};
+use alloc::{borrow::ToOwned, string::String, vec::Vec};
 
 use tidemark_protocol::{Code, Problem};
 
 use super::Remapped;
+use super::by_row::ByRow;
 use super::database::{Database, Rows, Stop};
 use super::outgoing::{Outgoing, Sent};
 use super::rebase::{Rebased, Under, rebase};
@@ -16,7 +17,7 @@ use crate::faults::{Fault, is_planted};
 pub(super) struct Publication<'a> {
     pub(super) outgoing: &'a Outgoing,
     /// Rows that were refused, each with the number of the edit that is meant.
-    pub(super) refused: &'a BTreeMap<Vec<u8>, (u64, Problem)>,
+    pub(super) refused: &'a ByRow<(u64, Problem)>,
 }
 
 /// What became visible.
@@ -33,18 +34,18 @@ pub(super) fn publish(
     publication: &Publication<'_>,
 ) -> Result<Published, Stop> {
     let mut published = Published::default();
-    let mut rows = Rows::new();
+    let mut rows = Rows::default();
     let edits = database.view().edits_after(None, usize::MAX)?;
-    let places = edits
-        .iter()
-        .map(|(row, edit)| Place::of(database, row, edit, publication.outgoing.sent.get(row)))
-        .collect::<Result<Vec<_>, Stop>>()?;
+    let mut places = Vec::with_capacity(edits.len());
+    for (row, edit) in &edits {
+        let sent = publication.outgoing.sent.get(row);
+        places.push(Place::of(database, row, edit, sent)?);
+    }
     // Under an edit that is answered and was not touched since, nobody needs to look.
-    let looked_at: Vec<&[u8]> = places
-        .iter()
-        .filter(|p| !p.is_clean)
-        .map(|p| &*p.row)
-        .collect();
+    let mut looked_at: Vec<&[u8]> = Vec::new();
+    for place in places.iter().filter(|place| !place.is_clean) {
+        looked_at.push(&place.row);
+    }
     let mut found = database.staged_records(&looked_at)?.into_iter();
     for ((row, edit), place) in edits.into_iter().zip(&places) {
         let (entity, key) = split_row_key(&row)?;
@@ -58,7 +59,7 @@ pub(super) fn publish(
             confirmed: confirmed.as_ref(),
         };
         let rebased = rebase(key, &edit, publication.outgoing.sent.get(&row), &under);
-        if edit.is_pending && place.key != key && rebased != Rebased::Kept {
+        if edit.is_pending && place.key != key && !matches!(rebased, Rebased::Kept) {
             let (local_id, key) = (key.to_owned(), place.key.clone());
             published.remapped.push(Remapped {
                 local_id,

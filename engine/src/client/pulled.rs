@@ -62,7 +62,7 @@ pub(super) fn read_page(
 impl PulledPage {
     fn read(&mut self, record: &Arrived<'_>, outgoing: &Outgoing) -> Result<(), Error> {
         let key = record.key.as_ref();
-        let pushed = outgoing.row_of(record).map(<[u8]>::to_vec);
+        let pushed = outgoing.row_of(record);
         let row = match &pushed {
             Some(pushed) if record.is_gone() => row_key(split_row_key(pushed)?.0, key),
             _ => row_key(&record.entity, key),
@@ -127,12 +127,7 @@ impl PulledPage {
             after.push((row.as_slice(), confirmed));
         }
         database.write_staged(&before, &after)?;
-        let aliases: Vec<(Uuid, &str)> = self
-            .aliases
-            .iter()
-            .map(|(local_id, key)| (*local_id, key.as_str()))
-            .collect();
-        database.write_aliases(&aliases)
+        database.write_aliases(&self.aliases)
     }
 }
 

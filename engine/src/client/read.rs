@@ -25,21 +25,25 @@ pub(super) fn get_many(
     entity: &Rc<str>,
     keys: &[String],
 ) -> Result<Vec<Option<Doc>>, Stop> {
-    let mut found = get_exactly(view, rows, entity, keys.iter().map(String::as_str))?;
-    let mut renamed = Vec::new();
+    let mut found = get_exactly(view, rows, entity, keys)?;
+    let (mut places, mut real_keys) = (Vec::new(), Vec::new());
     for (place, (key, look)) in keys.iter().zip(&found).enumerate() {
         if matches!(look, Look::Nothing)
             && let Some(real) = view.alias(key)?
         {
-            renamed.push((place, real));
+            places.push(place);
+            real_keys.push(real);
         }
     }
-    let real_keys = renamed.iter().map(|(_, key)| key.as_str());
-    let again = get_exactly(view, rows, entity, real_keys)?;
-    for ((place, _), look) in renamed.iter().zip(again) {
-        found[*place] = look;
+    let again = get_exactly(view, rows, entity, &real_keys)?;
+    for (place, look) in places.into_iter().zip(again) {
+        found[place] = look;
     }
-    Ok(found.into_iter().map(Look::into_doc).collect())
+    let mut docs = Vec::with_capacity(found.len());
+    for look in found {
+        docs.push(look.into_doc());
+    }
+    Ok(docs)
 }
 
 enum Look {
@@ -64,31 +68,29 @@ impl Look {
     }
 }
 
-fn get_exactly<'k>(
+fn get_exactly(
     view: View<'_>,
     rows: &Rows,
     entity: &Rc<str>,
-    keys: impl Iterator<Item = &'k str>,
+    keys: &[String],
 ) -> Result<Vec<Look>, Stop> {
-    let keys: Vec<&str> = keys.collect();
-    let row_keys: Vec<Vec<u8>> = keys.iter().map(|key| row_key(entity, key)).collect();
+    let mut row_keys = Vec::with_capacity(keys.len());
+    for key in keys {
+        row_keys.push(row_key(entity, key));
+    }
     let edits = view.root.overlay.get_many(&view.pages, &row_keys)?;
     let confirmed = view.root.confirmed.get_many(&view.pages, &row_keys)?;
     let mut looks = Vec::with_capacity(keys.len());
-    for (((key, row), edit), record) in keys.iter().zip(&row_keys).zip(edits).zip(confirmed) {
-        let edit = match rows.get(row) {
+    for (place, key) in keys.iter().enumerate() {
+        let edit = match rows.get(&row_keys[place]) {
             Some(planned) => planned.clone(),
-            None => edit.map(|bytes| Edit::decode(&bytes)).transpose()?,
+            None => Edit::decode_some(edits[place].as_ref())?,
         };
-        looks.push(match (edit, record) {
+        looks.push(match (edit, &confirmed[place]) {
             (Some(edit), _) => Look::of_edit(entity, key, &edit),
             (None, Some(bytes)) => {
-                let record = Confirmed::decode(&bytes)?;
-                Look::Seen(Doc::of_confirmed(
-                    Rc::clone(entity),
-                    key.to_string(),
-                    record,
-                ))
+                let record = Confirmed::decode(bytes)?;
+                Look::Seen(Doc::of_confirmed(Rc::clone(entity), key.clone(), record))
             }
             (None, None) => Look::Nothing,
         });
@@ -98,12 +100,12 @@ fn get_exactly<'k>(
 
 /// Everything that no answer has confirmed.
 pub(super) fn pending(view: View<'_>) -> Result<Vec<Doc>, Stop> {
-    let edits = view.edits_after(None, usize::MAX)?;
-    let doc = |(row, edit): (Vec<u8>, Edit)| {
+    let mut docs = Vec::new();
+    for (row, edit) in view.edits_after(None, usize::MAX)? {
         let (entity, key) = split_row_key(&row)?;
-        Ok(Doc::of_edit(entity.into(), key.to_string(), &edit))
-    };
-    edits.into_iter().map(doc).collect()
+        docs.push(Doc::of_edit(entity.into(), key.to_string(), &edit));
+    }
+    Ok(docs)
 }
 
 /// A query on its way, for one entity.
@@ -137,13 +139,13 @@ impl Finding {
         remembered: Option<&Position>,
     ) -> Result<Vec<Doc>, Stop> {
         if self.execution.is_none() {
-            let indexes: Vec<_> = view
-                .root
-                .indexes
-                .iter()
-                .filter(|index| index.entity == *self.entity)
-                .collect();
-            let fields: Vec<_> = indexes.iter().map(|index| index.fields.clone()).collect();
+            let (mut indexes, mut fields) = (Vec::new(), Vec::new());
+            for index in &view.root.indexes {
+                if index.entity == *self.entity {
+                    indexes.push(index);
+                    fields.push(index.fields.clone());
+                }
+            }
             let plan = Plan::of(query, &fields);
             let after = self.position(view, query, remembered)?;
             self.index = match plan.index {
@@ -187,7 +189,7 @@ impl Finding {
             return Ok(Some(position.clone()));
         }
         let keys = [key.clone()];
-        let found = get_many(view, &Rows::new(), &self.entity, &keys)?
+        let found = get_many(view, &Rows::default(), &self.entity, &keys)?
             .pop()
             .flatten();
         match found {
@@ -237,7 +239,10 @@ impl<'a> World for Entity<'a> {
 
     fn rows(&self, candidates: &[Candidate]) -> Result<Vec<Option<Doc>>, TreeError> {
         let root = self.view.root;
-        let rows: Vec<Vec<u8>> = candidates.iter().map(|one| self.row_of(one)).collect();
+        let mut rows = Vec::with_capacity(candidates.len());
+        for candidate in candidates {
+            rows.push(self.row_of(candidate));
+        }
         let edits = if root.overlay.is_empty() {
             None
         } else {

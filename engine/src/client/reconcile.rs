@@ -18,8 +18,8 @@ use super::codec::Unreadable;
 use super::database::{Stop, View};
 use super::doc::write_text;
 use super::record::{Confirmed, split_row_key};
-use super::wire::{Members, Request, need, unreadable};
-use crate::fingerprint::{DatastoreFingerprint, RecordFingerprint};
+use super::wire::{Members, Request, unreadable};
+use crate::fingerprint::DatastoreFingerprint;
 use crate::json::CanonicalRef;
 use crate::sort::sort_by;
 use crate::store::{Cursor, Direction, KeyRange, Summary, successor};
@@ -85,15 +85,15 @@ impl Told {
     pub(super) fn read(range: CanonicalRef<'_>) -> Result<Self, Error> {
         let members = Members(range);
         let extent = Extent {
-            from: need(members.text("from")?, "from")?.into_owned(),
+            from: members.needed_text("from")?.into_owned(),
             to: members.text("to")?.map(Into::into),
         };
         let summary = if members.get("items").is_some() {
             None
         } else {
-            let sum = need(members.text("fingerprint")?, "fingerprint")?;
+            let sum = members.needed_text("fingerprint")?;
             let sum: DatastoreFingerprint = sum.parse().map_err(|_| unreadable("fingerprint"))?;
-            let count = need(members.number("count")?, "count")?;
+            let count = members.needed_number("count")?;
             Some(Summary { count, sum })
         };
         Ok(Self { extent, summary })
@@ -132,47 +132,57 @@ impl<'v> Held<'v> {
 
     /// The first cut: all that this device holds.
     pub(super) fn begin(&self) -> Result<Vec<String>, Stop> {
-        self.tell(vec![Extent::ALL])
+        self.tell(&[Extent::ALL])
     }
 
     /// What to send about the ranges that the server told: nothing of those that are equal.
     pub(super) fn compare(&self, told: &[Told]) -> Result<Vec<String>, Stop> {
-        let extents: Vec<Extent> = told.iter().map(|told| told.extent.clone()).collect();
+        let mut extents = Vec::with_capacity(told.len());
+        for told in told {
+            extents.push(told.extent.clone());
+        }
         let own = self.summaries(&extents)?;
-        let told = told.iter().map(|told| told.summary);
-        let differing = extents.into_iter().zip(own).zip(told);
-        let differing = differing.filter(|((_, own), told)| Some(*own) != *told);
-        self.tell(differing.map(|((extent, _), _)| extent).collect())
+        let mut differing = Vec::new();
+        for (told, own) in told.iter().zip(own) {
+            if told.summary != Some(own) {
+                differing.push(told.extent.clone());
+            }
+        }
+        self.tell(&differing)
     }
 
     /// Ranges that differ, as they go to the server: record by record where they are few, else
     /// cut into parts.
-    fn tell(&self, extents: Vec<Extent>) -> Result<Vec<String>, Stop> {
-        let own = self.summaries(&extents)?;
-        let (mut few, mut parts) = (Vec::new(), Vec::new());
-        for (extent, own) in extents.into_iter().zip(own) {
+    fn tell(&self, extents: &[Extent]) -> Result<Vec<String>, Stop> {
+        let (mut ranges, mut parts) = (Vec::new(), Vec::new());
+        for (extent, own) in extents.iter().zip(self.summaries(extents)?) {
             if own.count < ITEMS_BELOW {
-                few.push(extent);
+                let items = self.items(extent)?;
+                ranges.push((extent.from.clone(), write_items(extent, &items)));
             } else {
-                parts.extend(self.cut(extent, own.count)?);
+                parts.append(&mut self.cut(extent.clone(), own.count)?);
             }
         }
         let sums = self.summaries(&parts)?;
-        let mut ranges = Vec::with_capacity(few.len() + parts.len());
-        for extent in &few {
-            ranges.push((&extent.from, write_items(extent, &self.items(extent)?)));
+        for (extent, own) in parts.into_iter().zip(sums) {
+            let range = write_sum(&extent, &own);
+            ranges.push((extent.from, range));
         }
-        for (extent, own) in parts.iter().zip(&sums) {
-            ranges.push((&extent.from, write_sum(extent, own)));
+        sort_by_key(&mut ranges);
+        let mut texts = Vec::with_capacity(ranges.len());
+        for (_, range) in ranges {
+            texts.push(range);
         }
-        sort_by(&mut ranges, |one, other| one.0.cmp(other.0));
-        Ok(ranges.into_iter().map(|(_, range)| range).collect())
+        Ok(texts)
     }
 
     fn summaries(&self, extents: &[Extent]) -> Result<Vec<Summary>, Stop> {
         let mut sums = vec![Summary::EMPTY; extents.len()];
         for prefix in &self.entities {
-            let rows: Vec<KeyRange> = extents.iter().map(|extent| extent.rows(prefix)).collect();
+            let mut rows = Vec::with_capacity(extents.len());
+            for extent in extents {
+                rows.push(extent.rows(prefix));
+            }
             let tree = &self.view.root.confirmed;
             let found = tree.summaries(&self.view.pages, &rows)?;
             for (sum, found) in sums.iter_mut().zip(found) {
@@ -212,29 +222,36 @@ impl<'v> Held<'v> {
         Ok(extent.cut_at(keys))
     }
 
-    /// The records of a range, by key.
-    fn items(&self, extent: &Extent) -> Result<Vec<(String, RecordFingerprint)>, Stop> {
+    /// The fingerprints of a range's records, by key.
+    fn items(&self, extent: &Extent) -> Result<Vec<(String, String)>, Stop> {
         let mut items = Vec::new();
         for prefix in &self.entities {
             let tree = &self.view.root.confirmed;
             let mut cursor = Cursor::new(tree, extent.rows(prefix), Direction::Ascending);
             while let Some(entry) = cursor.next(&self.view.pages)? {
                 let key = split_row_key(&entry.key)?.1.to_owned();
-                items.push((key, Confirmed::fingerprint_of(&entry.value)?));
+                let fingerprint = Confirmed::fingerprint_of(&entry.value)?;
+                items.push((key, fingerprint.to_string()));
             }
         }
-        sort_by(&mut items, |one, other| one.0.cmp(&other.0));
+        sort_by_key(&mut items);
         Ok(items)
     }
 
     /// The rows in which records of these keys may lie.
     pub(super) fn rows_of(&self, keys: &[String]) -> Vec<Vec<u8>> {
-        let rows = |prefix: &Vec<u8>| {
-            let row = |key: &String| [&prefix[..], key.as_bytes()].concat();
-            keys.iter().map(row).collect::<Vec<_>>()
-        };
-        self.entities.iter().flat_map(rows).collect()
+        let mut rows = Vec::with_capacity(keys.len());
+        for prefix in &self.entities {
+            for key in keys {
+                rows.push([&prefix[..], key.as_bytes()].concat());
+            }
+        }
+        rows
     }
+}
+
+fn sort_by_key(texts: &mut [(String, String)]) {
+    sort_by(texts, |one, other| one.0.cmp(&other.0));
 }
 
 /// The members that each range begins with.
@@ -255,13 +272,13 @@ fn write_sum(extent: &Extent, summary: &Summary) -> String {
     range.finish()
 }
 
-fn write_items(extent: &Extent, items: &[(String, RecordFingerprint)]) -> String {
+fn write_items(extent: &Extent, items: &[(String, String)]) -> String {
     let mut list = String::with_capacity(items.len() * 80);
     for (key, fingerprint) in items {
         list.push_str(if list.is_empty() { "[" } else { ",[" });
         write_text(&mut list, key);
         list.push(',');
-        write_text(&mut list, &fingerprint.to_string());
+        write_text(&mut list, fingerprint);
         list.push(']');
     }
     let mut range = begin_range(extent);

@@ -13,6 +13,7 @@ use uuid::Uuid;
 use super::codec::{Reader, Unreadable, put_number, put_text};
 use crate::fingerprint::RecordFingerprint;
 use crate::json::Canonical;
+use crate::store::Slice;
 
 /// Where a record lies in a tree: entity, then key.
 pub(super) fn row_key(entity: &str, key: &str) -> Vec<u8> {
@@ -80,10 +81,7 @@ impl Confirmed {
         }
         let fingerprint = RecordFingerprint(reader.array()?);
         let checkin = read_checkin(&mut reader)?;
-        let handle = match flags & HAS_HANDLE {
-            0 => None,
-            _ => Some(Uuid::from_bytes(reader.array()?)),
-        };
+        let handle = read_uuid(&mut reader, flags & HAS_HANDLE != 0)?;
         let (created, updated) = read_times(&mut reader, flags & NEVER_UPDATED != 0)?;
         let value = Canonical::trusted(reader.rest_text()?);
         Ok(Self {
@@ -94,6 +92,14 @@ impl Confirmed {
             updated,
             value,
         })
+    }
+
+    /// The record, if there is one.
+    pub(super) fn decode_some(bytes: Option<&Slice>) -> Result<Option<Self>, Unreadable> {
+        match bytes {
+            Some(bytes) => Self::decode(bytes).map(Some),
+            None => Ok(None),
+        }
     }
 
     /// The fingerprint alone, for the sums in the branches.
@@ -166,7 +172,8 @@ impl Edit {
     }
 
     fn flags(&self) -> u16 {
-        [
+        let mut flags = 0;
+        for (is_set, flag) in [
             (self.is_pending, IS_PENDING),
             (self.deleted, DELETED),
             (self.whole > 0, WHOLE),
@@ -175,12 +182,12 @@ impl Edit {
             (self.push_as.is_some(), HAS_PUSH_AS),
             (self.set_aside.is_some(), IS_SET_ASIDE),
             (self.created == self.updated, EDIT_NEVER_UPDATED),
-        ]
-        .into_iter()
-        .fold(
-            0,
-            |flags, (set, flag)| if set { flags | flag } else { flags },
-        )
+        ] {
+            if is_set {
+                flags |= flag;
+            }
+        }
+        flags
     }
 
     pub(super) fn encode(&self) -> Vec<u8> {
@@ -221,22 +228,20 @@ impl Edit {
             return Err(Unreadable);
         }
         let has = |flag: u16| flags & flag != 0;
-        let uuid = |reader: &mut Reader<'_>, flag: u16| {
-            has(flag)
-                .then(|| reader.array().map(Uuid::from_bytes))
-                .transpose()
-        };
         let number = reader.number()?;
         let born = reader.number()?;
         let whole = if has(WHOLE) { reader.number()? } else { 0 };
-        let handle = uuid(&mut reader, EDIT_HAS_HANDLE)?;
-        let base = has(HAS_BASE)
-            .then(|| read_checkin(&mut reader))
-            .transpose()?;
-        let push_as = uuid(&mut reader, HAS_PUSH_AS)?;
-        let changed = (0..reader.number()?)
-            .map(|_| Ok((reader.text()?.to_owned(), reader.number()?)))
-            .collect::<Result<_, Unreadable>>()?;
+        let handle = read_uuid(&mut reader, has(EDIT_HAS_HANDLE))?;
+        let base = if has(HAS_BASE) {
+            Some(read_checkin(&mut reader)?)
+        } else {
+            None
+        };
+        let push_as = read_uuid(&mut reader, has(HAS_PUSH_AS))?;
+        let mut changed = Vec::new();
+        for _ in 0..reader.number()? {
+            changed.push((reader.text()?.to_owned(), reader.number()?));
+        }
         let set_aside = if has(IS_SET_ASIDE) {
             let (code, detail) = (reader.text()?.to_owned(), reader.text()?.to_owned());
             Some(SetAside { code, detail })
@@ -260,6 +265,14 @@ impl Edit {
             value: Canonical::trusted(reader.rest_text()?),
         })
     }
+
+    /// The edit, if there is one.
+    pub(super) fn decode_some(bytes: Option<&Slice>) -> Result<Option<Self>, Unreadable> {
+        match bytes {
+            Some(bytes) => Self::decode(bytes).map(Some),
+            None => Ok(None),
+        }
+    }
 }
 
 fn put_times(out: &mut Vec<u8>, created: &str, updated: &str) {
@@ -280,6 +293,13 @@ fn read_times(
         reader.text()?.into()
     };
     Ok((created, updated))
+}
+
+fn read_uuid(reader: &mut Reader<'_>, is_there: bool) -> Result<Option<Uuid>, Unreadable> {
+    if !is_there {
+        return Ok(None);
+    }
+    Ok(Some(Uuid::from_bytes(reader.array()?)))
 }
 
 fn read_checkin(reader: &mut Reader<'_>) -> Result<Checkin, Unreadable> {

@@ -5,7 +5,7 @@ use alloc::{boxed::Box, format, string::ToString};
 
 use tidemark_protocol::{Code, Problem};
 
-use super::wire::{Members, need, read_answer};
+use super::wire::{Members, read_answer};
 use super::{Error, ErrorCode, Reply, TransportError};
 use crate::json::{Canonical, CanonicalRef};
 
@@ -33,7 +33,7 @@ pub(super) fn ridden(answer: CanonicalRef<'_>) -> Result<CanonicalRef<'_>, Error
 
 /// Reads a problem.
 pub(super) fn problem(members: Members<'_>) -> Result<Problem, Error> {
-    let code = Code::read(need(members.text("code")?, "code")?);
+    let code = Code::read(members.needed_text("code")?);
     let detail = members.text("detail")?.unwrap_or_default();
     let mut problem = Problem::new(code, detail);
     if let Some(title) = members.text("title")? {

@@ -195,43 +195,49 @@ impl Root {
         if reader.byte()? != VERSION {
             return Err(Unreadable);
         }
-        let root = Self {
-            confirmed: reader.tree(&CONFIRMED)?,
-            confirmed_index: reader.tree(&INDEX)?,
-            overlay: reader.tree(&PLAIN)?,
-            overlay_index: reader.tree(&INDEX)?,
-            aliases: reader.tree(&PLAIN)?,
-            conflicts: reader.tree(&PLAIN)?,
-            decisions: reader.tree(&PLAIN)?,
-            indexes: reader.many(|reader| {
-                let number = reader.number()?;
-                let entity = reader.text()?.to_owned();
-                let fields = reader.many(|reader| Ok(Field::named(reader.text()?)))?;
-                Ok(Index {
-                    number,
-                    entity,
-                    fields,
-                })
-            })?,
-            edit: reader.number()?,
-            sent: reader.number()?,
-            set_aside: reader.number()?,
-            device: Uuid::from_bytes(reader.array()?),
-            attempts: reader.many(|reader| Ok(Uuid::from_bytes(reader.array()?)))?,
-            datastore: Some(reader.text()?.to_owned()).filter(|name| !name.is_empty()),
-            last_sync: reader.checkin()?,
-            conflicts_changed: reader.checkin()?,
-            limits: Limits {
-                push_records: u32::try_from(reader.number()?).map_err(|_| Unreadable)?,
-                pull_records: u32::try_from(reader.number()?).map_err(|_| Unreadable)?,
-                body_bytes: reader.number()?,
-            },
-            freed: FreedPages::decode(reader.rest_mut()).ok_or(Unreadable)?,
-            staged: match reader.byte()? {
-                0 => None,
-                1 => Some(Staged::decode(&mut reader)?),
-                _ => return Err(Unreadable),
-            },
+        let mut root = Self::new(Uuid::nil());
+        for tree in [
+            &mut root.confirmed,
+            &mut root.confirmed_index,
+            &mut root.overlay,
+            &mut root.overlay_index,
+            &mut root.aliases,
+            &mut root.conflicts,
+            &mut root.decisions,
+        ] {
+            *tree = reader.tree(tree.shape())?;
+        }
+        for _ in 0..reader.number()? {
+            let number = reader.number()?;
+            let entity = reader.text()?.to_owned();
+            let mut fields = Vec::new();
+            for _ in 0..reader.number()? {
+                fields.push(Field::named(reader.text()?));
+            }
+            root.indexes.push(Index {
+                number,
+                entity,
+                fields,
+            });
+        }
+        root.edit = reader.number()?;
+        root.sent = reader.number()?;
+        root.set_aside = reader.number()?;
+        root.device = Uuid::from_bytes(reader.array()?);
+        for _ in 0..reader.number()? {
+            root.attempts.push(Uuid::from_bytes(reader.array()?));
+        }
+        root.datastore = Some(reader.text()?.to_owned()).filter(|name| !name.is_empty());
+        root.last_sync = reader.checkin()?;
+        root.conflicts_changed = reader.checkin()?;
+        root.limits.push_records = reader.count()?;
+        root.limits.pull_records = reader.count()?;
+        root.limits.body_bytes = reader.number()?;
+        root.freed = FreedPages::decode(reader.rest_mut()).ok_or(Unreadable)?;
+        root.staged = match reader.byte()? {
+            0 => None,
+            1 => Some(Staged::decode(&mut reader)?),
+            _ => return Err(Unreadable),
         };
         if reader.is_empty() {
             Ok(root)
@@ -257,8 +263,8 @@ impl Staged {
             index: reader.tree(&INDEX)?,
             start: reader.checkin()?,
             cursor: reader.text()?.to_owned(),
-            freed: reader.many(Reader::id)?,
-            made: reader.many(Reader::id)?,
+            freed: reader.ids()?,
+            made: reader.ids()?,
         })
     }
 }
@@ -282,8 +288,16 @@ impl Reader<'_> {
         Tree::decode(shape, self.rest_mut()).ok_or(Unreadable)
     }
 
-    fn id(&mut self) -> Result<PageId, Unreadable> {
-        self.array().map(PageId)
+    fn ids(&mut self) -> Result<Vec<PageId>, Unreadable> {
+        let mut ids = Vec::new();
+        for _ in 0..self.number()? {
+            ids.push(PageId(self.array()?));
+        }
+        Ok(ids)
+    }
+
+    fn count(&mut self) -> Result<u32, Unreadable> {
+        u32::try_from(self.number()?).map_err(|_| Unreadable)
     }
 
     fn checkin(&mut self) -> Result<Option<Checkin>, Unreadable> {
@@ -295,13 +309,6 @@ impl Reader<'_> {
         Checkin::from_micros(micros)
             .map(Some)
             .map_err(|_| Unreadable)
-    }
-
-    fn many<T>(
-        &mut self,
-        mut one: impl FnMut(&mut Self) -> Result<T, Unreadable>,
-    ) -> Result<Vec<T>, Unreadable> {
-        (0..self.number()?).map(|_| one(self)).collect()
     }
 }
 

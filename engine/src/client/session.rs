@@ -13,7 +13,6 @@ mod push;
 mod reconcile;
 
 use alloc::{
-    collections::BTreeMap,
     string::{String, ToString},
     vec::Vec,
 };
@@ -22,6 +21,7 @@ use tidemark_protocol::{Checkin, Code, Limits, Mode, Problem};
 use uuid::Uuid;
 
 use self::offer::Offered;
+use super::by_row::ByRow;
 use super::outgoing::Outgoing;
 use super::shared::Shared;
 use super::wire::{Members, Request};
@@ -79,7 +79,7 @@ pub(super) struct Session<'c, E: Environment> {
     /// Edits up to this number are this session's to push.
     sent: u64,
     /// Rows to set aside, with the edit that is meant.
-    refused: BTreeMap<Vec<u8>, (u64, Problem)>,
+    refused: ByRow<(u64, Problem)>,
     total: u64,
 }
 
@@ -144,7 +144,7 @@ impl<'c, E: Environment> Session<'c, E> {
             offered: Offered::Edits,
             offered_up_to: None,
             sent: 0,
-            refused: BTreeMap::new(),
+            refused: ByRow::default(),
             total: 0,
         }
     }
@@ -226,7 +226,7 @@ impl<'c, E: Environment> Session<'c, E> {
     }
 
     fn phase(&self, phase: Phase) {
-        self.shared.update_status(|status| {
+        self.shared.update_status(&|status| {
             status.phase = phase;
             status.progress = None;
         });
@@ -234,7 +234,7 @@ impl<'c, E: Environment> Session<'c, E> {
 
     fn progress(&self, done: u64, total: u64) {
         self.shared
-            .update_status(|status| status.progress = Some(Progress { done, total }));
+            .update_status(&|status| status.progress = Some(Progress { done, total }));
     }
 
     fn tell(&self, event: Event) {

@@ -160,7 +160,13 @@ impl<E: Environment> Shared<E> {
         &self,
         mut look: impl FnMut(View<'_>) -> Result<T, Stop>,
     ) -> Result<T, Error> {
-        self.look_from(|| (), |(), view| look(view)).await
+        let mut answer = None;
+        self.look_again(&mut |view, _| {
+            answer = Some(look(view)?);
+            Ok(())
+        })
+        .await?;
+        answer.ok_or_else(unasked)
     }
 
     /// The same with something that goes on where it was, made anew for each moment.
@@ -188,17 +194,11 @@ impl<E: Environment> Shared<E> {
         mut look: impl FnMut(View<'_>) -> Result<T, Stop>,
     ) -> Result<T, Error> {
         let mut answer = None;
-        self.look_once(moment, &mut |view, _| {
+        self.look_only_at(moment, &mut |view, _| {
             answer = Some(look(view)?);
             Ok(())
         })
-        .await
-        .map_err(|error| match error {
-            Failed::Pages(StoreError::Vanished(_)) => {
-                Error::new(ErrorCode::Busy, "others have changed too much meanwhile")
-            }
-            error => error.into(),
-        })?;
+        .await?;
         answer.ok_or_else(unasked)
     }
 
@@ -206,10 +206,15 @@ impl<E: Environment> Shared<E> {
     /// first. A change that changes nothing commits nothing.
     pub(super) async fn change<T>(
         &self,
-        plan: impl FnMut(&mut Database<'_>) -> Result<T, Stop>,
+        mut plan: impl FnMut(&mut Database<'_>) -> Result<T, Stop>,
     ) -> Result<T, Error> {
-        let _turn = self.writing.hold().await;
-        self.change_in_turn(plan).await
+        let mut planned = None;
+        self.wait_and_change(&mut |database| {
+            planned = Some(plan(database)?);
+            Ok(())
+        })
+        .await?;
+        planned.ok_or_else(unasked)
     }
 
     /// As [`Self::change`], for whoever holds the `writing` lock.
@@ -244,6 +249,16 @@ impl<E: Environment> Shared<E> {
         ))
     }
 
+    async fn look_only_at(&self, moment: &Current, look: &mut LookAt<'_>) -> Result<(), Error> {
+        let looked = self.look_once(moment, look).await;
+        looked.map_err(|error| match error {
+            Failed::Pages(StoreError::Vanished(_)) => {
+                Error::new(ErrorCode::Busy, "others have changed too much meanwhile")
+            }
+            error => error.into(),
+        })
+    }
+
     async fn look_once(&self, moment: &Current, look: &mut LookAt<'_>) -> Result<(), Failed> {
         let (mut failed, mut is_another) = (None, true);
         self.store
@@ -254,6 +269,11 @@ impl<E: Environment> Shared<E> {
             })
             .await?;
         failed.map_or(Ok(()), |error| Err(Failed::Call(error)))
+    }
+
+    async fn wait_and_change(&self, plan: &mut PlanOf<'_>) -> Result<(), Error> {
+        let _turn = self.writing.hold().await;
+        self.change_again(plan).await
     }
 
     async fn change_again(&self, plan: &mut PlanOf<'_>) -> Result<(), Error> {
@@ -308,25 +328,24 @@ impl<E: Environment> Shared<E> {
         written: Written,
     ) -> Result<Committed, Error> {
         let Written { root, pages, freed } = written;
-        if root == current.root && current.revision.is_some() {
+        let bytes = root.encode();
+        if current.revision.is_some() && bytes == current.root.encode() {
             return Ok(Committed::Done);
         }
         let revision = match current.revision {
             Some(revision) => revision.next(),
             None => Revision::first(u64::from_be_bytes(self.random())),
         };
-        let pages = pages
-            .into_iter()
-            .map(|(id, page)| (id, Rc::clone(page.bytes())))
-            .collect();
-        let bytes = root.encode();
-        let commit = Commit {
+        let mut commit = Commit {
             expected: current.revision,
             revision,
             root: bytes,
-            pages,
+            pages: Vec::with_capacity(pages.len()),
             freed,
         };
+        for (id, page) in &pages {
+            commit.pages.push((*id, Rc::clone(page.bytes())));
+        }
         match self.store.commit(&commit).await {
             Ok(Committed::Done) => {}
             Ok(Committed::Stale) => return Ok(Committed::Stale),
@@ -361,7 +380,7 @@ impl<E: Environment> Shared<E> {
                 revision: revision.0,
             });
         }
-        self.update_status(|status| {
+        self.update_status(&|status| {
             status.pending = now.root.overlay.len();
             status.last_sync = now.root.last_sync.map(|at| at.to_string());
         });
@@ -383,11 +402,10 @@ impl<E: Environment> Shared<E> {
     }
 
     /// Changes the status, and tells if it did.
-    pub(super) fn update_status(&self, change: impl FnOnce(&mut Status)) {
-        let before = self.status.borrow().clone();
-        let mut now = before.clone();
+    pub(super) fn update_status(&self, change: &dyn Fn(&mut Status)) {
+        let mut now = self.status.borrow().clone();
         change(&mut now);
-        if now != before {
+        if now != *self.status.borrow() {
             self.status.replace(now);
             self.tell(Event::Status);
         }
@@ -410,7 +428,7 @@ impl<E: Environment> Shared<E> {
         let wait_ms = wait.map(|asked| backoff.failed(asked, random));
         self.backoff.set(backoff);
         let now = self.environment.now_millis();
-        self.update_status(|status| {
+        self.update_status(&|status| {
             let is_signed_out = outcome
                 .err()
                 .is_some_and(|e| e.code == ErrorCode::Unauthenticated);
@@ -433,7 +451,7 @@ impl<E: Environment> Shared<E> {
             // Of what only says that something is new, once is enough.
             let mut events = self.events.borrow_mut();
             match &event {
-                Event::Status => events.retain(|told| *told != Event::Status),
+                Event::Status => events.retain(|told| !matches!(told, Event::Status)),
                 Event::Change { .. } => events.retain(|told| !matches!(told, Event::Change { .. })),
                 _ => {}
             }

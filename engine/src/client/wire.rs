@@ -51,6 +51,26 @@ impl<'a> Members<'a> {
             .transpose()
     }
 
+    /// The text that must be there.
+    pub(super) fn needed_text(self, name: &str) -> Result<Cow<'a, str>, Error> {
+        text(self.needed(name)?, name)
+    }
+
+    /// The number that must be there.
+    pub(super) fn needed_number(self, name: &str) -> Result<u64, Error> {
+        need(self.number(name)?, name)
+    }
+
+    /// The checkin that must be there.
+    pub(super) fn needed_checkin(self, name: &str) -> Result<Checkin, Error> {
+        checkin(self.needed(name)?, name)
+    }
+
+    /// The value that must be there.
+    pub(super) fn needed(self, name: &str) -> Result<CanonicalRef<'a>, Error> {
+        need(self.get(name), name)
+    }
+
     /// A flag that is not there is not set.
     pub(super) fn flag(self, name: &str) -> Result<bool, Error> {
         let value = self.get(name);
@@ -66,18 +86,17 @@ impl<'a> Members<'a> {
     }
 
     pub(super) fn mode(self) -> Result<Mode, Error> {
-        let name = need(self.text("mode")?, "mode")?;
+        let name = self.needed_text("mode")?;
         Mode::named(&name).ok_or_else(|| unreadable("mode"))
     }
 
     pub(super) fn limits(self) -> Result<Limits, Error> {
-        let limits = need(self.members("limits"), "limits")?;
-        let number = |name: &str| need(limits.number(name)?, name);
-        let count = |name: &str| Ok::<_, Error>(u32::try_from(number(name)?).unwrap_or(u32::MAX));
+        let limits = Self(self.needed("limits")?);
+        let count = |count: u64| u32::try_from(count).unwrap_or(u32::MAX);
         Ok(Limits {
-            push_records: count("push_records")?,
-            pull_records: count("pull_records")?,
-            body_bytes: number("body_bytes")?,
+            push_records: count(limits.needed_number("push_records")?),
+            pull_records: count(limits.needed_number("pull_records")?),
+            body_bytes: limits.needed_number("body_bytes")?,
         })
     }
 }
@@ -158,7 +177,7 @@ fn uuid(value: CanonicalRef<'_>, name: &str) -> Result<Uuid, Error> {
 
 fn time<'a>(value: CanonicalRef<'a>, name: &str) -> Result<Cow<'a, str>, Error> {
     let time = text(value, name)?;
-    match Timestamp::parse(&time) {
+    match Timestamp::millis_of(&time) {
         Ok(_) => Ok(time),
         Err(_) => Err(unreadable(name)),
     }

@@ -46,7 +46,7 @@ impl<'a> Planner<'a> {
             now,
             before,
             edit,
-            rows: Rows::new(),
+            rows: Rows::default(),
         }
     }
 
@@ -58,8 +58,9 @@ impl<'a> Planner<'a> {
     ) -> Result<Result<Vec<Vec<Doc>>, Error>, Stop> {
         let mut answers = Vec::with_capacity(operations.len());
         for operation in operations {
-            match self.plan(operation) {
-                Ok(docs) => answers.push(docs),
+            let mut docs = Vec::new();
+            match self.plan(operation, &mut docs) {
+                Ok(()) => answers.push(docs),
                 Err(Stop::Failed(error)) => return Ok(Err(error)),
                 Err(lack) => return Err(lack),
             }
@@ -67,44 +68,36 @@ impl<'a> Planner<'a> {
         Ok(Ok(answers))
     }
 
-    /// Plans one operation; gives the documents that it made or changed.
-    fn plan(&mut self, operation: &Prepared) -> Result<Vec<Doc>, Stop> {
+    /// Plans one operation; adds the documents that it made or changed.
+    fn plan(&mut self, operation: &Prepared, docs: &mut Vec<Doc>) -> Result<(), Stop> {
         self.edit += 1;
         match operation {
-            Prepared::Create { entity, records } => Ok(self.create(entity, records)),
+            Prepared::Create { entity, records } => self.create(entity, records, docs),
             Prepared::Update {
                 entity,
                 key,
                 fields,
                 removed,
-            } => self
-                .update(entity, key, fields, removed)
-                .map(|doc| [doc].into()),
-            Prepared::Put { entity, key, value } => {
-                self.put(entity, key, value).map(|doc| [doc].into())
-            }
-            Prepared::Delete { entity, key } => self.delete(entity, key).map(|()| Vec::new()),
-            Prepared::Undo { entity, key } => {
-                self.undo(entity, key).map(|doc| doc.into_iter().collect())
-            }
+            } => docs.push(self.update(entity, key, fields, removed)?),
+            Prepared::Put { entity, key, value } => docs.push(self.put(entity, key, value)?),
+            Prepared::Delete { entity, key } => self.delete(entity, key)?,
+            Prepared::Undo { entity, key } => docs.extend(self.undo(entity, key)?),
         }
+        Ok(())
     }
 
-    fn create(&mut self, entity: &Rc<str>, records: &[(Uuid, Canonical)]) -> Vec<Doc> {
-        let mut docs = Vec::with_capacity(records.len());
+    fn create(&mut self, entity: &Rc<str>, records: &[(Uuid, Canonical)], docs: &mut Vec<Doc>) {
+        docs.reserve(records.len());
         for (local_id, value) in records {
             let key = local_id.to_string();
-            let edit = Edit {
-                is_pending: true,
-                handle: Some(*local_id),
-                value: value.clone(),
-                ..self.new_edit()
-            };
+            let mut edit = self.new_edit();
+            edit.is_pending = true;
+            edit.handle = Some(*local_id);
+            edit.value = value.clone();
             let row = row_key(entity, &key);
             docs.push(Doc::of_edit(Rc::clone(entity), key, &edit));
             self.rows.insert(row, Some(edit));
         }
-        docs
     }
 
     /// The edit that makes a record.
@@ -128,15 +121,14 @@ impl<'a> Planner<'a> {
 
     /// The first edit of a confirmed record: so far, no field of it.
     fn edit_over(&self, confirmed: Confirmed) -> Edit {
-        Edit {
-            whole: 0,
-            handle: confirmed.handle,
-            base: Some(confirmed.checkin),
-            created: confirmed.created,
-            updated: confirmed.updated,
-            value: confirmed.value,
-            ..self.new_edit()
-        }
+        let mut edit = self.new_edit();
+        edit.whole = 0;
+        edit.handle = confirmed.handle;
+        edit.base = Some(confirmed.checkin);
+        edit.created = confirmed.created;
+        edit.updated = confirmed.updated;
+        edit.value = confirmed.value;
+        edit
     }
 
     fn update(
@@ -146,36 +138,34 @@ impl<'a> Planner<'a> {
         fields: &Canonical,
         removed: &[String],
     ) -> Result<Doc, Stop> {
-        let Some((mut found, mut edit)) = self.find_visible(entity, key)? else {
+        let Some((found, edit)) = self.find_visible(entity, key)? else {
             return Err(Error::not_found(key).into());
         };
-        let was_object = edit.value.borrow().is_object();
         let mut patch = Patch::of_fields(fields.borrow());
         for name in removed {
             patch.remove(name.as_str());
         }
         let value = edit.value.borrow().patched(&patch);
-        if value == edit.value {
-            return Ok(self.unchanged(entity, found, &edit));
-        }
-        if was_object {
-            let before = edit.value.clone();
-            for name in changed_fields(before.borrow(), value.borrow()) {
-                edit.touch(&name, self.edit);
-            }
-        } else {
-            edit.whole = self.edit;
-        }
-        edit.value = value;
-        Ok(self.keep(entity, &mut found, edit))
+        Ok(self.revise(entity, found, edit, value))
     }
 
     fn put(&mut self, entity: &Rc<str>, key: &str, value: &Canonical) -> Result<Doc, Stop> {
-        let Some((mut found, mut edit)) = self.find_visible(entity, key)? else {
+        let Some((found, edit)) = self.find_visible(entity, key)? else {
             return self.put_new(entity, key, value);
         };
-        if *value == edit.value {
-            return Ok(self.unchanged(entity, found, &edit));
+        Ok(self.revise(entity, found, edit, value.clone()))
+    }
+
+    /// Gives the record this value: of an object, the fields that differ are edited.
+    fn revise(
+        &mut self,
+        entity: &Rc<str>,
+        mut found: Found,
+        mut edit: Edit,
+        value: Canonical,
+    ) -> Doc {
+        if value == edit.value {
+            return self.unchanged(entity, found, &edit);
         }
         if edit.value.borrow().is_object() && value.borrow().is_object() {
             let before = edit.value.clone();
@@ -185,24 +175,22 @@ impl<'a> Planner<'a> {
         } else {
             edit.whole = self.edit;
         }
-        edit.value = value.clone();
-        Ok(self.keep(entity, &mut found, edit))
+        edit.value = value;
+        self.keep(entity, &mut found, edit)
     }
 
     /// Makes a record under the key that the app chose, or brings a deleted one back.
     fn put_new(&mut self, entity: &Rc<str>, key: &str, value: &Canonical) -> Result<Doc, Stop> {
         let mut found = self.find(entity, key)?;
-        let mut edit = match found.edit.take() {
-            Some(deleted) => Edit {
-                deleted: false,
-                whole: self.edit,
-                ..deleted
-            },
-            None => Edit {
-                handle: self.view.handle_of_deleted(&found.key)?,
-                ..self.new_edit()
-            },
+        let mut edit = if let Some(deleted) = found.edit.take() {
+            deleted
+        } else {
+            let mut edit = self.new_edit();
+            edit.handle = self.view.handle_of_deleted(&found.key)?;
+            edit
         };
+        edit.deleted = false;
+        edit.whole = self.edit;
         edit.value = value.clone();
         Ok(self.keep(entity, &mut found, edit))
     }
@@ -229,27 +217,21 @@ impl<'a> Planner<'a> {
     }
 
     fn delete(&mut self, entity: &Rc<str>, key: &str) -> Result<(), Stop> {
-        let Some((mut found, edit)) = self.find_visible(entity, key)? else {
+        let Some((mut found, mut edit)) = self.find_visible(entity, key)? else {
             return Ok(());
         };
         if self.never_left(&edit) {
             self.rows.insert(found.row, None);
         } else {
-            self.keep(
-                entity,
-                &mut found,
-                Edit {
-                    deleted: true,
-                    ..edit
-                },
-            );
+            edit.deleted = true;
+            self.keep(entity, &mut found, edit);
         }
         Ok(())
     }
 
     fn undo(&mut self, entity: &Rc<str>, key: &str) -> Result<Option<Doc>, Stop> {
         let mut found = self.find(entity, key)?;
-        let Some(edit) = found.edit.take() else {
+        let Some(mut edit) = found.edit.take() else {
             return Ok(found.confirmed_doc(entity));
         };
         found.confirmed = self.view.confirmed(&found.row)?;
@@ -259,14 +241,8 @@ impl<'a> Planner<'a> {
         }
         // The server may have it: only a deletion takes it back.
         if !edit.deleted {
-            self.keep(
-                entity,
-                &mut found,
-                Edit {
-                    deleted: true,
-                    ..edit
-                },
-            );
+            edit.deleted = true;
+            self.keep(entity, &mut found, edit);
         }
         Ok(None)
     }

@@ -23,12 +23,11 @@ impl<'a> Patch<'a> {
 
     /// A patch that sets every field of `object`.
     pub fn of_fields(object: CanonicalRef<'a>) -> Self {
-        Self {
-            edits: object
-                .fields()
-                .map(|(name, value)| (name, Some(value)))
-                .collect(),
+        let mut edits = Vec::new();
+        for (name, value) in object.fields() {
+            edits.push((name, Some(value)));
         }
+        Self { edits }
     }
 
     /// Sets a field.

@@ -41,20 +41,37 @@ static BUFFER: Shape = Shape {
 };
 
 /// An ordered map from bytes to bytes, as it was at one moment.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Debug, PartialEq)]
 pub struct Tree {
     pub(super) pages: PageTree,
     /// What waits to be written to the pages.
     pub(super) buffer: PageTree,
 }
 
+impl Clone for Tree {
+    /// A root has many trees: how one is copied is compiled once.
+    #[inline(never)]
+    fn clone(&self) -> Self {
+        Self {
+            pages: self.pages.clone(),
+            buffer: self.buffer.clone(),
+        }
+    }
+}
+
 impl Tree {
     /// The tree without entries.
+    #[inline(never)]
     pub const fn new(shape: &'static Shape) -> Self {
         Self {
             pages: PageTree::new(shape),
             buffer: PageTree::new(&BUFFER),
         }
+    }
+
+    /// How it is laid out.
+    pub const fn shape(&self) -> &'static Shape {
+        self.pages.shape
     }
 
     /// How many entries it has.

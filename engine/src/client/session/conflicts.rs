@@ -10,7 +10,7 @@ use tidemark_protocol::Code;
 
 use super::Session;
 use crate::client::conflicts::{self, Told};
-use crate::client::wire::{Members, need};
+use crate::client::wire::Members;
 use crate::client::{Environment, Error, Event};
 
 impl<E: Environment> Session<'_, E> {
@@ -80,8 +80,8 @@ impl<E: Environment> Session<'_, E> {
                 // Of the first page: what changes while the others come is another checkin's.
                 changed = Some(members.checkin("changed")?);
             }
-            for conflict in need(members.get("conflicts"), "conflicts")?.elements() {
-                let id = need(Members(conflict).text("id")?, "id")?;
+            for conflict in members.needed("conflicts")?.elements() {
+                let id = Members(conflict).needed_text("id")?;
                 list.push((id.into_owned(), conflict.to_canonical()));
             }
             let Some(next) = members.text("cursor")? else {

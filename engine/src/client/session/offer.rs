@@ -42,7 +42,7 @@ impl Offered {
             }
             Self::Asked(rows) => {
                 let from = rows.partition_point(|row| after.is_some_and(|after| &row[..] <= after));
-                rows[from..].iter().take(ROWS_READ).cloned().collect()
+                rows[from..rows.len().min(from + ROWS_READ)].to_vec()
             }
             Self::Everything => rows_after(view, after)?,
         };

@@ -15,7 +15,7 @@ use uuid::Uuid;
 use super::Session;
 use super::pull::riding;
 use crate::client::root::Root;
-use crate::client::wire::{Members, Request, need};
+use crate::client::wire::{Members, Request};
 use crate::client::{Environment, Error, ErrorCode, reply};
 use crate::faults::{Fault, is_planted};
 use crate::json::{Canonical, CanonicalRef};
@@ -51,9 +51,9 @@ impl Opened {
     fn read(answer: Members<'_>) -> Result<Self, Error> {
         Ok(Self {
             sync_uuid: answer.uuid("sync_uuid")?,
-            datastore: need(answer.text("datastore")?, "datastore")?.into_owned(),
+            datastore: answer.needed_text("datastore")?.into_owned(),
             last_sync: answer.checkin("last_sync")?,
-            max_checkin: need(answer.checkin("max_checkin")?, "max_checkin")?,
+            max_checkin: answer.needed_checkin("max_checkin")?,
             mode: answer.mode()?,
             in_sync: answer.flag("in_sync")?,
             limits: answer.limits()?,

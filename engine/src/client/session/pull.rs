@@ -16,7 +16,7 @@ use tidemark_protocol::Code;
 use super::{Session, call};
 use crate::client::publish::{Publication, publish};
 use crate::client::pulled::{PulledPage, read_page};
-use crate::client::wire::{Members, Request, need};
+use crate::client::wire::{Members, Request};
 use crate::client::{Environment, Error, ErrorCode, Event, Phase, reply};
 use crate::json::Canonical;
 
@@ -55,7 +55,7 @@ impl<E: Environment> Session<'_, E> {
         let mut done = 0;
         loop {
             let members = Members(answer.borrow());
-            let page = read_page(need(members.get("records"), "records")?, &self.outgoing)?;
+            let page = read_page(members.needed("records")?, &self.outgoing)?;
             done += page.records;
             self.progress(done, done + members.number("remaining")?.unwrap_or(0));
             self.count(&page);
@@ -139,6 +139,7 @@ impl<E: Environment> Session<'_, E> {
         Ok(self
             .refused
             .values()
+            .iter()
             .any(|(_, problem)| problem.code == Code::NeedWhole))
     }
 }

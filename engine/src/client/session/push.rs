@@ -9,7 +9,7 @@ use super::offer::{Offered, ROWS_READ};
 use super::open::{Riders, ridden_pull};
 use super::pull::riding;
 use crate::client::outgoing::{Batch, Offer};
-use crate::client::wire::{Members, Request, need};
+use crate::client::wire::{Members, Request};
 use crate::client::{Environment, Error, ErrorCode, Event, Phase, reply};
 use crate::faults::{Fault, is_planted};
 use crate::json::{Canonical, CanonicalRef};
@@ -151,7 +151,7 @@ impl<E: Environment> Session<'_, E> {
     }
 
     fn mingled(&mut self, summary: Members<'_>) -> Result<(), Error> {
-        self.max_checkin = Some(need(summary.checkin("max_checkin")?, "max_checkin")?);
+        self.max_checkin = Some(summary.needed_checkin("max_checkin")?);
         self.report.pushed += summary.number("received")?.unwrap_or(0);
         self.report.conflicts += summary.number("conflicts")?.unwrap_or(0);
         let Some(rejected) = summary.get("rejected") else {
@@ -159,11 +159,11 @@ impl<E: Environment> Session<'_, E> {
         };
         for rejection in rejected.elements() {
             let rejection = Members(rejection);
-            let place = usize::try_from(need(rejection.number("index")?, "index")?).ok();
+            let place = usize::try_from(rejection.needed_number("index")?).ok();
             let row = place
                 .and_then(|place| self.outgoing.order.get(place))
                 .ok_or_else(|| Error::protocol("a record was rejected that was not pushed"))?;
-            let problem = reply::problem(need(rejection.members("problem"), "problem")?)?;
+            let problem = reply::problem(Members(rejection.needed("problem")?))?;
             if let Some(sent) = self.outgoing.sent.get(row) {
                 self.refused.insert(row.clone(), (sent.edit, problem));
             }

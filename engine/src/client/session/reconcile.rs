@@ -12,9 +12,9 @@ use super::Session;
 use super::offer::Offered;
 use crate::client::pulled::{PulledPage, read_page};
 use crate::client::reconcile::{Held, Told};
-use crate::client::wire::{Members, unreadable};
+use crate::client::wire::{Members, need};
 use crate::client::{Environment, Error, Phase};
-use crate::json::CanonicalRef;
+use crate::json::{CanonicalRef, Elements};
 use crate::sort::sort_by;
 
 /// A request is filled with ranges up to about this many bytes.
@@ -41,8 +41,10 @@ impl<E: Environment> Session<'_, E> {
             let answer = self.call("/v1/sync/reconcile", body).await?;
             let members = Members(answer.borrow());
             self.mend(members, &mut asked).await?;
-            let told = list(members, "ranges").map(Told::read);
-            let told = told.collect::<Result<Vec<_>, Error>>()?;
+            let mut told = Vec::new();
+            for range in list(members, "ranges") {
+                told.push(Told::read(range)?);
+            }
             let next = self
                 .shared
                 .look(|view| Held::new(view)?.compare(&told))
@@ -131,24 +133,28 @@ impl<E: Environment> Session<'_, E> {
             .look(|view| {
                 let rows = Held::new(view)?.rows_of(keys);
                 let found = view.root.confirmed.get_many(&view.pages, &rows)?;
-                let held = rows.into_iter().zip(found);
-                Ok(held.filter_map(|(row, found)| found.map(|_| row)).collect())
+                let mut held = Vec::new();
+                for (row, found) in rows.into_iter().zip(found) {
+                    if found.is_some() {
+                        held.push(row);
+                    }
+                }
+                Ok(held)
             })
             .await
     }
 }
 
-fn list<'a>(answer: Members<'a>, name: &str) -> impl Iterator<Item = CanonicalRef<'a>> {
-    answer
-        .get(name)
-        .into_iter()
-        .flat_map(CanonicalRef::elements)
+/// A list that may be left out.
+fn list<'a>(answer: Members<'a>, name: &str) -> Elements<'a> {
+    let list = answer.get(name).unwrap_or(CanonicalRef::trusted("[]"));
+    list.elements()
 }
 
 fn keys(answer: Members<'_>, name: &str) -> Result<Vec<String>, Error> {
-    let read = |key: CanonicalRef<'_>| match key.as_text() {
-        Some(key) => Ok(key.into_owned()),
-        None => Err(unreadable(name)),
-    };
-    list(answer, name).map(read).collect()
+    let mut keys = Vec::new();
+    for key in list(answer, name) {
+        keys.push(need(key.as_text(), name)?.into_owned());
+    }
+    Ok(keys)
 }
