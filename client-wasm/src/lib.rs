@@ -1,5 +1,7 @@
 //! The browser side of Tidemark: IndexedDB pages, fetch, the JavaScript API.
 
+#[cfg(target_arch = "wasm32")]
+mod allocator;
 pub mod api;
 pub mod numbers;
 pub mod pages;
