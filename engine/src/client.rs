@@ -114,7 +114,7 @@ impl<E: Environment> Client<E> {
         let declared = client.shared().options.borrow().indexes.clone();
         client
             .shared()
-            .change(|database| database.declare(&declared))
+            .apply(&mut |database| database.declare(&declared))
             .await?;
         Ok(client)
     }
@@ -218,7 +218,7 @@ impl<E: Environment> Client<E> {
     pub async fn resolve(&self, id: &str, choice: &Choice) -> Result<(), Error> {
         let body = choice.body()?;
         self.shared()
-            .change(|database| conflicts::decide(database, id, &body))
+            .apply(&mut |database| conflicts::decide(database, id, &body))
             .await
     }
 

@@ -74,36 +74,14 @@ impl DatastoreFingerprint {
         *self -= Self::of_record(key, fingerprint);
     }
 
-    /// The number as four words, the least significant first.
-    fn words(self) -> [u64; 4] {
-        let mut words = [0; 4];
-        for (word, bytes) in words.iter_mut().zip(self.0.rchunks_exact(8)) {
-            *word = bytes
-                .iter()
-                .fold(0, |number, byte| number << 8 | u64::from(*byte));
+    /// The sum, byte by byte from the least.
+    fn plus(mut self, other: [u8; 32], mut carry: bool) -> Self {
+        for (byte, other) in self.0.iter_mut().zip(&other).rev() {
+            let sum = u16::from(*byte) + u16::from(*other) + u16::from(carry);
+            [_, *byte] = sum.to_be_bytes();
+            carry = sum > 0xFF;
         }
-        words
-    }
-
-    fn from_words(words: [u64; 4]) -> Self {
-        let mut bytes = [0; 32];
-        for (bytes, word) in bytes.rchunks_exact_mut(8).zip(words) {
-            bytes.copy_from_slice(&word.to_be_bytes());
-        }
-        Self(bytes)
-    }
-
-    /// Word by word with a carry: the step gives a word, and whether it carried.
-    fn combine(self, other: Self, step: fn(u64, u64) -> (u64, bool)) -> Self {
-        let mut words = self.words();
-        let mut carry = false;
-        for (word, operand) in words.iter_mut().zip(other.words()) {
-            let (partial, first) = step(*word, operand);
-            let (total, second) = step(partial, u64::from(carry));
-            *word = total;
-            carry = first || second;
-        }
-        Self::from_words(words)
+        self
     }
 }
 
@@ -111,7 +89,7 @@ impl Add for DatastoreFingerprint {
     type Output = Self;
 
     fn add(self, other: Self) -> Self {
-        self.combine(other, u64::overflowing_add)
+        self.plus(other.0, false)
     }
 }
 
@@ -119,7 +97,8 @@ impl Sub for DatastoreFingerprint {
     type Output = Self;
 
     fn sub(self, other: Self) -> Self {
-        self.combine(other, u64::overflowing_sub)
+        // What is taken away is added as its complement to 2^256.
+        self.plus(other.0.map(|byte| !byte), true)
     }
 }
 

@@ -3,7 +3,7 @@
 //! Whatever is kept, the tree is one of places: a tree compiled for each kind of value would be
 //! as much code again.
 
-use alloc::{collections::BTreeMap, vec, vec::Vec};
+use alloc::{collections::BTreeMap, vec::Vec};
 
 /// Values by row key.
 #[derive(Clone, Debug, PartialEq)]
@@ -49,7 +49,8 @@ impl<T> ByRow<T> {
 
     /// Keeps all that the other has.
     pub(super) fn extend(&mut self, other: Self) {
-        let mut rows = vec![Vec::new(); other.values.len()];
+        let mut rows = Vec::new();
+        rows.resize_with(other.values.len(), Vec::new);
         for (row, place) in other.places {
             rows[place] = row;
         }

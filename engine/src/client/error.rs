@@ -3,7 +3,7 @@
 //! The codes are API.md's `TidemarkError.code`; texts may change, codes never do. Nothing here
 //! decides what to do about an error.
 
-use alloc::{borrow::Cow, boxed::Box, format, string::String};
+use alloc::{borrow::Cow, format, string::String, sync::Arc};
 use core::{fmt::Display, ops::Deref};
 
 use serde::{Serialize, Serializer, ser::SerializeStruct};
@@ -75,21 +75,21 @@ codes! {
     Storage = "storage", "The local database cannot be read or written.";
 }
 
-/// An error as an app sees it: its [`Details`] in a box, since every answer of this module has
-/// room for one.
+/// An error as an app sees it: its [`Details`] elsewhere, since every answer of this module has
+/// room for one, and shared, since a status and a caller may hold the same.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{}", self.0.message)]
-pub struct Error(Box<Details>);
+pub struct Error(Arc<Details>);
 
 /// What there is to know about an error.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Debug, PartialEq, Eq)]
 pub struct Details {
     /// Which kind, for programs.
     pub code: ErrorCode,
     /// What happened, for people; what to do is the code's [`help`](ErrorCode::help).
     pub message: Cow<'static, str>,
     /// The server's own words, where it said some.
-    pub problem: Option<Box<Problem>>,
+    pub problem: Option<Arc<Problem>>,
     /// With `busy`: seconds after which the server wants to be asked again.
     pub retry_after_seconds: Option<u32>,
 }
@@ -97,7 +97,7 @@ pub struct Details {
 impl Error {
     /// An error with what happened.
     pub fn new(code: ErrorCode, message: impl Into<Cow<'static, str>>) -> Self {
-        Self(Box::new(Details {
+        Self(Arc::new(Details {
             code,
             message: message.into(),
             problem: None,
@@ -111,17 +111,22 @@ impl Error {
         Self::new(code, format!("{cause}"))
     }
 
-    /// The same with the server's own words.
+    /// The same, as nobody else has it yet, with the server's own words.
     #[must_use]
-    pub fn with_problem(mut self, problem: Option<Box<Problem>>) -> Self {
-        self.0.problem = problem;
+    pub fn with_problem(mut self, problem: Option<Arc<Problem>>) -> Self {
+        if let Some(details) = Arc::get_mut(&mut self.0) {
+            details.problem = problem;
+        }
         self
     }
 
-    /// The same with the seconds after which the server wants to be asked again.
+    /// The same, as nobody else has it yet, with the seconds after which the server wants to be
+    /// asked again.
     #[must_use]
     pub fn with_retry_after(mut self, seconds: Option<u32>) -> Self {
-        self.0.retry_after_seconds = seconds;
+        if let Some(details) = Arc::get_mut(&mut self.0) {
+            details.retry_after_seconds = seconds;
+        }
         self
     }
 

@@ -1,7 +1,7 @@
 //! What an HTTP answer means: the phase's answer, or one of the three classes of failure
 //! (passing, signed out, refused).
 
-use alloc::{boxed::Box, format, string::ToString};
+use alloc::{format, string::ToString, sync::Arc};
 
 use tidemark_protocol::{Code, Problem};
 
@@ -42,9 +42,13 @@ pub(super) fn problem(members: Members<'_>) -> Result<Problem, Error> {
     if let Some(status) = members.number("status")? {
         problem.status = u16::try_from(status).unwrap_or_default();
     }
-    problem.deletes = members.number("deletes")?;
-    problem.changes = members.number("changes")?;
-    problem.live = members.number("live")?;
+    for (name, number) in [
+        ("deletes", &mut problem.deletes),
+        ("changes", &mut problem.changes),
+        ("live", &mut problem.live),
+    ] {
+        *number = members.number(name)?;
+    }
     Ok(problem)
 }
 
@@ -77,7 +81,7 @@ fn refused(problem: Problem) -> Error {
     } else {
         problem.detail.clone()
     };
-    Error::new(code, message).with_problem(Some(Box::new(problem)))
+    Error::new(code, message).with_problem(Some(Arc::new(problem)))
 }
 
 /// Something between device and server answered: a proxy, a gateway, a portal.

@@ -281,7 +281,7 @@ async fn call<E: Environment>(shared: &Shared<E>, path: &str, body: String) -> C
 async fn rename_device<E: Environment>(shared: &Shared<E>) -> Result<(), Error> {
     let device = shared.random_uuid();
     shared
-        .change(|database| {
+        .apply(&mut |database| {
             database.root.device = device;
             database.root.attempts.clear();
             // A cursor belongs to the device that got it.

@@ -49,7 +49,8 @@ pub(super) struct Current {
 
 /// Looks at a moment; true: it is another than before.
 type LookAt<'l> = dyn FnMut(View<'_>, bool) -> Result<(), Stop> + 'l;
-type PlanOf<'p> = dyn FnMut(&mut Database<'_>) -> Result<(), Stop> + 'p;
+/// Plans a change.
+pub(super) type PlanOf<'p> = dyn FnMut(&mut Database<'_>) -> Result<(), Stop> + 'p;
 
 /// Why a look or a plan came to nothing.
 #[derive(Debug)]
@@ -209,12 +210,18 @@ impl<E: Environment> Shared<E> {
         mut plan: impl FnMut(&mut Database<'_>) -> Result<T, Stop>,
     ) -> Result<T, Error> {
         let mut planned = None;
-        self.wait_and_change(&mut |database| {
+        self.apply(&mut |database| {
             planned = Some(plan(database)?);
             Ok(())
         })
         .await?;
         planned.ok_or_else(unasked)
+    }
+
+    /// As [`Self::change`], for plans that give no answer.
+    pub(super) async fn apply(&self, plan: &mut PlanOf<'_>) -> Result<(), Error> {
+        let _turn = self.writing.hold().await;
+        self.change_again(plan).await
     }
 
     /// As [`Self::change`], for whoever holds the `writing` lock.
@@ -269,11 +276,6 @@ impl<E: Environment> Shared<E> {
             })
             .await?;
         failed.map_or(Ok(()), |error| Err(Failed::Call(error)))
-    }
-
-    async fn wait_and_change(&self, plan: &mut PlanOf<'_>) -> Result<(), Error> {
-        let _turn = self.writing.hold().await;
-        self.change_again(plan).await
     }
 
     async fn change_again(&self, plan: &mut PlanOf<'_>) -> Result<(), Error> {

@@ -48,7 +48,7 @@ impl<E: Environment> Session<'_, E> {
             };
             let decision = (id.as_str(), body.as_str());
             self.shared
-                .change(|database| conflicts::answered(database, decision, is_over))
+                .apply(&mut |database| conflicts::answered(database, decision, is_over))
                 .await?;
             if !is_over {
                 self.tell(Event::Conflict([id].into()));

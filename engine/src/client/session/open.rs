@@ -214,7 +214,7 @@ impl<E: Environment> Session<'_, E> {
         }
         let attempt = self.attempt;
         self.shared
-            .change(|database| {
+            .apply(&mut |database| {
                 database.check_fence(attempt)?;
                 let root = &mut database.root;
                 root.datastore = Some(answer.datastore.clone());

@@ -96,7 +96,7 @@ impl<E: Environment> Session<'_, E> {
     /// Applies a page where nobody sees it yet, and keeps where the next starts.
     async fn stage(&self, page: &PulledPage, at: Option<&str>, next: &str) -> Result<(), Error> {
         self.shared
-            .change(|database| {
+            .apply(&mut |database| {
                 database.check_fence(self.attempt)?;
                 database.begin_staged(self.start, at)?;
                 page.apply(database)?;

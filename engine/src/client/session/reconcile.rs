@@ -71,7 +71,7 @@ impl<E: Environment> Session<'_, E> {
             return Ok(());
         }
         self.shared
-            .change(|database| {
+            .apply(&mut |database| {
                 database.check_fence(self.attempt)?;
                 database.drop_staged();
                 Ok(())
@@ -116,7 +116,7 @@ impl<E: Environment> Session<'_, E> {
         self.count(&page);
         let (attempt, start) = (self.attempt, self.start);
         self.shared
-            .change(|database| {
+            .apply(&mut |database| {
                 database.check_fence(attempt)?;
                 database.begin_staged(start, None)?;
                 page.apply(database)
