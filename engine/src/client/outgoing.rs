@@ -9,6 +9,7 @@ use alloc::{
 };
 
 use tidemark_protocol::{Checkin, Limits};
+use uuid::Uuid;
 
 use super::by_row::ByRow;
 use super::codec::Unreadable;
@@ -27,6 +28,8 @@ pub(super) struct Sent {
     pub(super) edit: u64,
     /// It was sent under a real key.
     pub(super) is_named: bool,
+    /// It was sent under this id once more, though it has a key.
+    pub(super) pushed_as: Option<Uuid>,
     /// It was sent as a deletion.
     pub(super) deleted: bool,
     /// The value, where it was sent whole: an answer may leave it out.
@@ -83,7 +86,9 @@ impl Outgoing {
         // Where the truth keeps nothing of a record, the answer names no entity.
         for name in names.into_iter().flatten() {
             for row in self.sent.rows() {
-                if split_row_key(row).is_ok_and(|(_, key)| key == name) {
+                let pushed_as = self.sent.get(row).and_then(|sent| sent.pushed_as);
+                let is_it = pushed_as.is_some() && pushed_as == record.local_id;
+                if is_it || split_row_key(row).is_ok_and(|(_, key)| key == name) {
                     return Some(row.to_vec());
                 }
             }
@@ -140,6 +145,7 @@ impl Batch {
         let sent = Sent {
             edit: edit.number,
             is_named: !edit.is_pending && edit.push_as.is_none(),
+            pushed_as: edit.push_as,
             deleted: edit.deleted,
             whole,
             answer: None,

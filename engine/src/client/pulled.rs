@@ -86,9 +86,9 @@ impl PulledPage {
         }
         if let Some(pushed) = &pushed
             && *pushed != row
-            && outgoing.sent.get(pushed).is_some_and(|sent| sent.is_named)
+            && (record.is_gone() || outgoing.sent.get(pushed).is_some_and(|sent| sent.is_named))
         {
-            // The truth has it under another key.
+            // The truth has it under another key, or under none.
             self.rows.push((pushed.clone(), None));
         }
         let confirmed = if record.deleted {

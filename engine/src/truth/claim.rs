@@ -173,6 +173,22 @@ impl Claim {
         true
     }
 
+    /// The checkins that it tells its change to be based on.
+    pub fn bases(&self) -> impl Iterator<Item = Checkin> + use<> {
+        let Base { compared, known } = self.base;
+        [compared, known].into_iter().flatten()
+    }
+
+    /// A base that this truth never issued is of one that was lost since: of it the device knew
+    /// what both have in common, and its place among the checkins of now tells nothing more.
+    pub fn doubt_base(&mut self, is_issued: impl Fn(Checkin) -> bool, common: Option<Checkin>) {
+        for base in [&mut self.base.compared, &mut self.base.known] {
+            if base.is_some_and(|base| !is_issued(base)) {
+                *base = common;
+            }
+        }
+    }
+
     /// Takes in a later record of the same key.
     ///
     /// # Errors

@@ -47,6 +47,10 @@ impl Service {
             (session.from, session.pulled, session.remaining) = (None, None, None);
             session.acked = false;
             change.forget_told(&session).await?;
+            if last_sync == Some(session.max_checkin) {
+                // All that was pushed is answered; the next pull answers what is pushed from now on.
+                change.forget_answers(&session).await?;
+            }
             change.update_session(&session).await?;
         }
         change.commit().await?;

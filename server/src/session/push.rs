@@ -9,7 +9,11 @@ use tidemark_protocol::{
     Checkin, Code, Mode, Problem, PushOutcome, PushRequest, PushSummary, SessionId,
 };
 
-use super::{Caller, Commit, Service, problem::clock_ran_out, refresh::match_equal};
+use super::{
+    Caller, Commit, Service,
+    problem::clock_ran_out,
+    refresh::{doubt_bases, match_equal},
+};
 use crate::store::{Change, Session, StoreError};
 
 /// So many records are compared with the truth at once.
@@ -112,13 +116,15 @@ impl Service {
         if session.mode == Mode::Refresh {
             match_equal(change, session, &mut resolved.claims).await?;
         }
+        let device = change.device(&session.datastore, session.device).await?;
+        let last_sync = device.as_ref().and_then(|device| device.last_sync);
+        doubt_bases(change, session, last_sync, &mut resolved.claims).await?;
         // The tables are ordered by key: written in their order, their pages fill one by one.
         resolved
             .claims
             .sort_unstable_by(|one, other| one.key().cmp(other.key()));
 
         let datastore = change.datastore(&session.datastore).await?;
-        let device = change.device(&session.datastore, session.device).await?;
         let tick = device.map_or(0, |device| device.tick) + 1;
         let head = datastore.truth_head();
         let pusher = Pusher {

@@ -1,12 +1,33 @@
 //! Refresh: a device gives all that it holds back to a truth that was restored from an older
-//! backup. What a record is called there is matched by key first; this is what comes second.
+//! backup. What a record is called there is matched by key first, and by value second; what the
+//! device knew is told by the checkins that both have in common.
 
 use std::collections::{HashMap, HashSet};
 
 use tidemark_engine::{fingerprint::RecordFingerprint, truth::Claim};
-use tidemark_protocol::{Key, Problem};
+use tidemark_protocol::{Checkin, Key, Problem};
 
 use crate::store::{Change, Session};
+
+/// Takes no base at its word that this truth never issued. What a device that refreshes had in
+/// common with it: all up to the `last_sync` of which the truth knows.
+pub(super) async fn doubt_bases(
+    change: &mut Change,
+    session: &Session,
+    last_sync: Option<Checkin>,
+    claims: &mut [Claim],
+) -> Result<(), Problem> {
+    let bases: HashSet<Checkin> = claims.iter().flat_map(Claim::bases).collect();
+    if bases.is_empty() {
+        return Ok(());
+    }
+    let issued = change.issued(&session.datastore, &bases).await?;
+    let common = session.doubted_up_to.and(last_sync);
+    for claim in claims {
+        claim.doubt_base(|base| issued.contains(&base), common);
+    }
+    Ok(())
+}
 
 /// A whole record under a key that the truth has never seen is one of the truth's that is equal
 /// to it and that no key in this push names, one to one.

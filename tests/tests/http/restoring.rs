@@ -79,6 +79,10 @@ fn devices_give_back_what_a_restored_truth_has_lost() {
         &Value::Null,
         json!([pending(1, &json!({"a": 1}))]),
     );
+    let mut made = first["pull"]["records"].as_array().unwrap().clone();
+    made[0]["value"] = json!({"a": 1});
+    let max_checkin = &first["push"]["max_checkin"];
+    finish(&alice, &first["sync_uuid"], max_checkin, &made);
     let kept = sync(
         &alice,
         3,

@@ -13,6 +13,20 @@ use tidemark_tests::simulation::Course;
 /// faster build.
 const SCHEDULES: u64 = 40;
 
+/// Schedules that found a fault, and which.
+const FOUND: [(u64, &str); 4] = [
+    (5584, "answers are told again after the pull that told them"),
+    (
+        8114,
+        "a refused edit is taken for answered by its record's deletion",
+    ),
+    (
+        14317,
+        "a deletion under the first id leaves the record of a lost truth",
+    ),
+    (34268, "a base of a lost truth stands for what came since"),
+];
+
 fn seed() -> Option<u64> {
     std::env::var("TIDEMARK_SEED").ok()?.parse().ok()
 }
@@ -46,6 +60,15 @@ fn nothing_is_lost_nothing_is_doubled_everyone_agrees() {
         "run them again with TIDEMARK_SEED=n: {failures:#?}"
     );
     println!("{held}; {seconds:.0} s on {threads} threads");
+}
+
+/// T-81, D-48.
+#[test]
+fn what_was_found_before_holds() {
+    let mut course = Course::new();
+    for (seed, fault) in FOUND {
+        assert_eq!(course.run(seed, false).verdict, Ok(()), "{seed}: {fault}");
+    }
 }
 
 #[test]

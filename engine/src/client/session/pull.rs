@@ -83,7 +83,10 @@ impl<E: Environment> Session<'_, E> {
     /// Notes what a page answers and brings.
     pub(super) fn count(&mut self, page: &PulledPage) {
         for (row, answer) in &page.answers {
-            if let Some(sent) = self.outgoing.sent.get_mut(row) {
+            // What is shown of a record is no answer to what was refused of it.
+            if let Some(sent) = self.outgoing.sent.get_mut(row)
+                && self.refused.get(row).is_none()
+            {
                 sent.answer = Some(answer.clone());
             }
         }

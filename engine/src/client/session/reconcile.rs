@@ -58,8 +58,8 @@ impl<E: Environment> Session<'_, E> {
             let total = asked.len() as u64;
             pull = self.push_whole(Offered::Asked(asked), total).await?;
         }
-        if self.outgoing.sent.is_empty() {
-            // The ranges told all that a pull would.
+        if self.outgoing.order.is_empty() {
+            // Nothing was pushed: the ranges told all that a pull would.
             return self.publish(&PulledPage::default(), None).await;
         }
         self.pull(pull).await

@@ -1,7 +1,8 @@
 //! Datastores, their commits and their members.
 
-use std::time::Duration;
+use std::{collections::HashSet, time::Duration};
 
+use serde_json::json;
 use sqlx::{Row, sqlite::SqliteRow};
 use tidemark_engine::{
     fingerprint::DatastoreFingerprint,
@@ -86,7 +87,29 @@ impl Snapshot {
     }
 }
 
+/// Which of these checkins were issued.
+pub(super) const ISSUED: &str = "\
+    select commits.checkin from json_each(?2) as wanted \
+    join commits on commits.datastore = ?1 and commits.checkin = wanted.value";
+
 impl Change {
+    /// Which of these checkins this truth issued.
+    pub(crate) async fn issued(
+        &mut self,
+        datastore: &str,
+        checkins: &HashSet<Checkin>,
+    ) -> Result<HashSet<Checkin>, StoreError> {
+        let micros: Vec<i64> = checkins.iter().map(|checkin| checkin.micros()).collect();
+        let rows = sqlx::query(ISSUED)
+            .bind(datastore)
+            .bind(json!(micros).to_string())
+            .fetch_all(&mut *self.tx)
+            .await?;
+        rows.iter()
+            .map(|row| decode::checkin(row, "checkin"))
+            .collect()
+    }
+
     /// Makes a user's own datastore; that is its first commit.
     pub(crate) async fn create_datastore(
         &mut self,

@@ -4,8 +4,8 @@
 use sqlx::{AssertSqlSafe, Row};
 
 use super::{
-    Gates, Sqlite, acks, compaction, conflicts, mingle, range_sums, reconcile, records, sessions,
-    view, window,
+    Gates, Sqlite, acks, compaction, conflicts, datastores, mingle, range_sums, reconcile, records,
+    sessions, view, window,
 };
 
 /// What may be read from end to end: what was bound, and what a statement itself made.
@@ -31,7 +31,8 @@ const LARGE: [&str; 7] = [
     "range_sum",
 ];
 
-const HOT: [(&str, &str); 30] = [
+const HOT: [(&str, &str); 31] = [
+    ("issued", datastores::ISSUED),
     ("supersede", mingle::SUPERSEDE),
     ("keep answers", mingle::KEEP_ANSWERS),
     ("versions", view::VERSIONS),
