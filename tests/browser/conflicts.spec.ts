@@ -105,7 +105,8 @@ test('undo drops what is not sent yet: a new record, a change, a deletion', asyn
     await expect(record).toBeHidden();
     await demo.page.keyboard.press('Escape');
   }
-  expect((await demo.titles()).sort()).toEqual(['Deleted', 'Kept']);
+  // The list follows the commit, and the dialog does not wait for the list.
+  await expect.poll(async () => (await demo.titles()).sort()).toEqual(['Deleted', 'Kept']);
   await context.setOffline(false);
   await demo.inSync();
   const truth = await server.truth('alice', 'todo');

@@ -84,6 +84,9 @@ pub(super) struct Device {
     looker: Client<Surroundings>,
     seen: Option<u64>,
     pub(super) held: Held,
+    /// Records that were refused here: a copy of the device does not hear under which key the
+    /// other has brought them in, until it pushes them too.
+    unheard: BTreeSet<Mark>,
     visible: Vec<Doc>,
     pending: Vec<Doc>,
     info: Info,
@@ -114,6 +117,7 @@ impl Device {
             looker,
             seen: None,
             held: Held::default(),
+            unheard: BTreeSet::new(),
             visible: Vec::new(),
             pending: Vec::new(),
             made: Made::default(),
@@ -198,13 +202,14 @@ impl Device {
 
     /// What waits to be pushed, refused records apart.
     pub(super) fn waiting(&self) -> impl Iterator<Item = &Doc> {
-        self.pending
-            .iter()
-            .filter(|doc| doc.state != State::Rejected)
+        let pending = self.pending.iter();
+        pending.filter(|doc| doc.state != State::Rejected)
     }
 
-    pub(super) fn refused(&self) -> usize {
-        self.pending.len() - self.waiting().count()
+    /// What was set aside.
+    pub(super) fn refused(&self) -> impl Iterator<Item = &Doc> {
+        let pending = self.pending.iter();
+        pending.filter(|doc| doc.state == State::Rejected)
     }
 
     /// Looks at what is on the disk, and checks it against the truth as of its `last_sync`.
@@ -249,24 +254,31 @@ impl Device {
         Ok(())
     }
 
-    fn check_names(&self) -> Verdict {
-        let mut names: BTreeMap<Mark, u32> = BTreeMap::new();
+    fn check_names(&mut self) -> Verdict {
+        let mut shown: BTreeMap<Mark, u32> = BTreeMap::new();
+        let mut settled = BTreeSet::new();
         for doc in &self.visible {
             let foreign = MARKS[1 - self.user];
             if doc.value.as_str().contains(&format!("\"N{foreign}")) {
                 return Err(format!("{} holds another's record", USERS[self.user]));
             }
-            // A copy that holds a refused record does not know what has become of it elsewhere.
-            let flows = doc.state != State::Rejected;
-            for name in find(b'N', doc.value.as_str()).filter(|_| flows) {
-                *names.entry(name).or_default() += 1;
+            for name in find(b'N', doc.value.as_str()) {
+                *shown.entry(name).or_default() += 1;
+                if doc.state == State::Rejected {
+                    self.unheard.insert(name);
+                } else if !doc.is_pending && shown[&name] == 1 {
+                    settled.insert(name);
+                }
             }
         }
-        let twice: BTreeSet<_> = names.iter().filter(|(_, count)| **count > 1).collect();
-        if twice.is_empty() {
+        shown.retain(|_, count| *count > 1);
+        self.unheard
+            .retain(|name| shown.contains_key(name) || !settled.contains(name));
+        shown.retain(|name, _| !self.unheard.contains(name));
+        if shown.is_empty() {
             return Ok(());
         }
-        Err(format!("a device shows records twice: {twice:?}"))
+        Err(format!("a device shows records twice: {shown:?}"))
     }
 }
 

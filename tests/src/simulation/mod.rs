@@ -17,6 +17,7 @@ mod person;
 mod random;
 mod schedule;
 mod server;
+mod sessions;
 mod tally;
 mod truth;
 mod turns;

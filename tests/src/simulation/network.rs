@@ -8,6 +8,7 @@ use tidemark_engine::client::{Reply, Transport, TransportError};
 use super::{
     gate::Gatekeeper,
     server::handle,
+    sessions::Listener,
     turns::watched,
     world::{Late, Owner, World},
 };
@@ -145,11 +146,21 @@ fn between(world: &World) -> Reply {
 
 /// Puts a request before the server.
 fn request(world: &Rc<World>, user: usize, path: &str, body: &str, slot: Option<Slot>) {
+    let listener = Listener::new(&world.sessions, path, body);
     let (path, body) = (path.to_owned(), body.to_owned());
+    let listening = Rc::clone(world);
     let service = world.server.service();
     let handled = async move { handle(service, USERS[user], &path, &body).await };
     let waits = Waits(slot);
-    serve(world, handled, move |reply| waits.answered(reply));
+    serve(world, handled, move |reply| {
+        if !listener.heard(&reply) {
+            listening.breaks(format!(
+                "a session that is over was answered: {}",
+                reply.body
+            ));
+        }
+        waits.answered(reply);
+    });
 }
 
 /// Lets the server work on something, of which requests take turns and can die at the gate.

@@ -14,6 +14,9 @@ struct Token {
     record: Mark,
     /// The token that its writer saw in the field.
     saw: Option<Mark>,
+    /// Its writer had said something else of the record before that no answer has confirmed: what
+    /// is pushed then is based on what was known at that time (DESIGN: the oldest edit's base).
+    has_older_base: bool,
     /// The writer was told that it is saved.
     is_sure: bool,
     /// Nobody may ask for it any more.
@@ -59,10 +62,17 @@ impl Oracle {
 
     /// Somebody is about to write a token, over what they see; nobody has told them that it is
     /// saved.
-    pub(super) fn writes(&mut self, record: Mark, token: Mark, saw: Option<Mark>) {
+    pub(super) fn writes(
+        &mut self,
+        record: Mark,
+        token: Mark,
+        saw: Option<Mark>,
+        has_older_base: bool,
+    ) {
         let token_of = Token {
             record,
             saw,
+            has_older_base,
             is_sure: false,
             is_excused: false,
         };
@@ -119,6 +129,16 @@ impl Oracle {
         self.undone.insert(record);
     }
 
+    /// Whether somebody took back what was not pushed of this record.
+    fn is_undone(&self, record: Mark) -> bool {
+        self.undone.contains(&record)
+    }
+
+    /// Whether somebody took back what was not pushed of this record, or meant to delete it.
+    pub(super) fn was_taken_away(&self, record: Mark) -> bool {
+        self.is_undone(record) || self.deletions.iter().any(|it| it.record == record)
+    }
+
     /// What stands, given the tokens that are somewhere: they, and all that their writers saw.
     fn standing(&self, present: impl IntoIterator<Item = Mark>) -> BTreeSet<Mark> {
         let mut standing = BTreeSet::new();
@@ -172,13 +192,16 @@ impl Oracle {
             .collect()
     }
 
-    /// Whether whoever wrote the one had seen the other.
+    /// Whether whoever wrote the one had seen the other, and could say so. Settling a conflict
+    /// says what was seen once more.
     pub(super) fn knew(&self, one: Mark, other: Mark) -> bool {
-        one != other && self.standing([one]).contains(&other)
+        let token = self.tokens.get(&one);
+        let is_told = token.is_some_and(|it| !it.has_older_base && !self.is_undone(it.record));
+        one != other && is_told && self.standing([one]).contains(&other)
     }
 
     fn is_asked_for(&self, token: &Token) -> bool {
-        token.is_sure && !token.is_excused && !self.undone.contains(&token.record)
+        token.is_sure && !token.is_excused && !self.is_undone(token.record)
     }
 
     /// An old copy took the place of something newer: what only that held is gone, as meant.

@@ -5,7 +5,7 @@ use std::{cell::RefCell, collections::BTreeSet, rc::Rc};
 
 use serde_json::{Map, Value, json};
 use tidemark_engine::{
-    client::{Cancel, Choice, Client, Doc, ErrorCode, Operation, SyncOptions},
+    client::{Cancel, Choice, Client, Doc, ErrorCode, Operation, State, SyncOptions},
     store::Committed,
 };
 use tidemark_protocol::Mode;
@@ -48,6 +48,8 @@ struct Planned {
     written: Vec<(Mark, Option<Mark>)>,
     taken: BTreeSet<Mark>,
     deletes: bool,
+    /// The record has an edit that no answer has confirmed.
+    is_edited: bool,
 }
 
 impl Person {
@@ -68,6 +70,7 @@ impl Person {
         if random.chance(10) {
             return self.looks_up(&docs).await;
         }
+        let manner = &self.world.manner;
         match random.below(100) {
             0..62 => self.acts(&key, Act::Set).await,
             62..72 => self.acts(&key, Act::Replace).await,
@@ -75,7 +78,11 @@ impl Person {
             77..92 => self.acts(&key, Act::Delete).await,
             92..96 => self.undoes().await,
             96..98 => self.settles().await,
-            _ if self.world.manner.refusals && !is_pending => self.is_refused(&key).await,
+            // A truth that has lost the one record of a key may take the other: then two records
+            // stand against each other that no person can have meant (docs/reliability.md).
+            _ if manner.refusals && !manner.restores_truth && !is_pending => {
+                self.is_refused(&key).await;
+            }
             _ => self.creates().await,
         }
     }
@@ -147,7 +154,7 @@ impl Person {
             written.push(mark);
             let mut oracle = self.oracle.borrow_mut();
             oracle.begins(record, self.user);
-            oracle.writes(record, mark, None);
+            oracle.writes(record, mark, None, false);
         }
         let create = Operation::Create {
             entity: ENTITY.into(),
@@ -187,7 +194,11 @@ impl Person {
         let Some(before) = docs.iter().find(is_it) else {
             return;
         };
-        let Ok(found) = self.client.get_many(ENTITY, &[local_id]).await else {
+        let Ok(found) = self
+            .client
+            .get_many(ENTITY, std::slice::from_ref(&local_id))
+            .await
+        else {
             return;
         };
         let Ok(after) = self.client.find(ENTITY, "").await else {
@@ -198,8 +209,11 @@ impl Person {
             .iter()
             .find(is_it)
             .is_some_and(|it| it.key == before.key);
-        if stayed && found == [None] {
-            let what = format!("a record is not found under its `local_id`: {name}");
+        // Taken away here before it was ever pushed, it came from a copy that has pushed it.
+        let was_taken_away = self.oracle.borrow().was_taken_away(name);
+        if stayed && !was_taken_away && found == [None] {
+            let (key, device) = (&before.key, self.client.info().device_uuid);
+            let what = format!("{name} has the key {key} on {device} and not its id {local_id}");
             self.world.breaks(what);
         }
     }
@@ -244,7 +258,7 @@ impl Person {
     fn tells(&self, planned: &Planned) -> Option<usize> {
         let mut oracle = self.oracle.borrow_mut();
         for (mark, saw) in &planned.written {
-            oracle.writes(planned.record, *mark, *saw);
+            oracle.writes(planned.record, *mark, *saw, planned.is_edited);
         }
         if planned.deletes {
             return Some(oracle.deletes(planned.record, planned.taken.clone()));
@@ -311,6 +325,7 @@ impl Person {
             written,
             taken,
             deletes,
+            is_edited: doc.state != State::Synced,
         })
     }
 
@@ -364,7 +379,7 @@ impl Person {
         {
             let mut oracle = self.oracle.borrow_mut();
             oracle.begins(record, self.user);
-            oracle.writes(record, mark, None);
+            oracle.writes(record, mark, None, false);
         }
         let value = json!({"name": name(MARKS[self.user], record), "a": self.token(mark)});
         let put = Operation::Put {

@@ -3,6 +3,8 @@
 
 use std::{cell::RefCell, collections::BTreeSet, rc::Rc, sync::Arc};
 
+use tidemark_engine::client::Doc;
+
 use super::{
     Ended, Tally, Verdict,
     database::Database,
@@ -272,6 +274,8 @@ impl Schedule {
                 device.is_stranded.set(true);
             }
             self.truth.went_back(server.gate.commits()).await?;
+            // Sessions of that time are alive again.
+            self.world.sessions.take();
             // What was deleted since is there again.
             self.oracle.borrow_mut().all_may_return = true;
             self.excuse();
@@ -373,10 +377,14 @@ impl Schedule {
             told.replace(Some(code));
         });
         self.finish(work).await?;
-        let device = &self.devices[place];
         match outcome.take() {
             Some(Ok(true)) => {
-                device.is_stranded.set(false);
+                let device = &mut self.devices[place];
+                if device.is_stranded.get() {
+                    // What it held of the lost truth is nothing to hold it to.
+                    device.look(&self.truth.datastores[device.user]).await?;
+                    device.is_stranded.set(false);
+                }
                 Ok(())
             }
             Some(Ok(false)) if round == 0 => Ok(()),
@@ -405,8 +413,11 @@ impl Schedule {
             if device.info().fingerprint != truth.fingerprint_at(Some(truth.head())) {
                 return Err("a device at rest has another fingerprint".to_owned());
             }
-            if device.refused() > 0 && !self.world.manner.refusals {
-                return Err("a record was refused for no reason".to_owned());
+            let manner = &self.world.manner;
+            let is_forgotten = |doc: &Doc| doc.problem.as_ref().is_some_and(|it| it.0 == "deleted");
+            let has_reason = |doc| manner.refusals || (manner.forgets && is_forgotten(doc));
+            if let Some(doc) = device.refused().find(|doc| !has_reason(doc)) {
+                return Err(format!("a record was refused for no reason: {doc:?}"));
             }
         }
         let oracle = self.oracle.borrow();

@@ -13,6 +13,7 @@ use super::{
     manner::Manner,
     random::Random,
     server::Server,
+    sessions::Sessions,
     turns::{Turns, Work, advance},
 };
 
@@ -53,6 +54,7 @@ pub(super) struct World {
     pub(super) loss: Cell<u32>,
     pub(super) trouble: Cell<u32>,
     pub(super) late: RefCell<Vec<Late>>,
+    pub(super) sessions: Rc<RefCell<Sessions>>,
     tasks: RefCell<Vec<Task>>,
     next: Cell<u64>,
     trace: RefCell<DefaultHasher>,
@@ -81,6 +83,7 @@ impl World {
             loss: Cell::new(manner.loss),
             trouble: Cell::new(manner.trouble),
             late: RefCell::default(),
+            sessions: Rc::default(),
             tasks: RefCell::default(),
             next: Cell::new(1),
             trace: RefCell::default(),
