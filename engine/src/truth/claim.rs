@@ -4,6 +4,7 @@
 //! repeating the push says the same again.
 
 use alloc::borrow::Cow;
+use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
 use alloc::format;
 use alloc::string::{String, ToString};
@@ -54,8 +55,8 @@ pub struct Claim {
     pub(super) key: Key,
     /// The id under which this push named it, if it did.
     pub(super) local_id: Option<LocalId>,
-    /// What the truth knew of that id.
-    pub(super) mapping: Option<LocalKey>,
+    /// What the truth knew of that id; mostly nothing, and claims are many.
+    pub(super) mapping: Option<Box<LocalKey>>,
     pub(super) entity: Option<String>,
     pub(super) created: Option<Timestamp>,
     pub(super) updated: Option<Timestamp>,
@@ -101,7 +102,7 @@ impl Claim {
         Self {
             key,
             local_id,
-            mapping,
+            mapping: mapping.map(Box::new),
             entity: judged.entity,
             created: judged.created,
             updated: judged.updated,
@@ -206,7 +207,7 @@ impl Claim {
         }
         if let Name::Pending(local_id) = later.name {
             self.local_id.get_or_insert(local_id);
-            self.mapping = self.mapping.take().or(mapping);
+            self.mapping = self.mapping.take().or(mapping.map(Box::new));
         }
         self.indices.1.push(later.index);
         self.ends_whole = matches!(later.change, Change::Whole(_));

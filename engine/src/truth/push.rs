@@ -4,9 +4,9 @@
 
 use alloc::string::ToString;
 use alloc::vec::Vec;
+use core::hash::BuildHasher;
 
-use hashbrown::HashMap;
-use hashbrown::hash_map::Entry;
+use hashbrown::{DefaultHashBuilder, HashMap, HashTable};
 use tidemark_protocol::{Checkin, Code, DeviceId, Key, LocalId, Problem, Rejection, Timestamp};
 
 use super::claim::{Base, Claim};
@@ -128,7 +128,9 @@ impl Push {
         let mut rejected = core::mem::take(&mut self.rejected);
         let count = judged.iter().map(Vec::len).sum();
         let mut claims: Vec<Claim> = Vec::with_capacity(count);
-        let mut places: HashMap<Key, usize> = HashMap::with_capacity(count);
+        // By the keys that the claims hold: each key of a large push once more would be felt.
+        let hashing = DefaultHashBuilder::default();
+        let mut places: HashTable<usize> = HashTable::with_capacity(count);
         for judged in judged.into_iter().flatten() {
             let (key, mapping) = match self.key_of(&judged, &mut rows) {
                 Ok(key) => key,
@@ -138,14 +140,15 @@ impl Push {
                 }
             };
             let base = self.base(mapping.as_ref(), judged.base);
-            match places.entry(key) {
-                Entry::Vacant(place) => {
-                    let key = place.key().clone();
-                    place.insert(claims.len());
+            let hash = hashing.hash_one(&key);
+            match places.find(hash, |place| claims[*place].key == key) {
+                None => {
+                    let hash_of = |place: &usize| hashing.hash_one(&claims[*place].key);
+                    places.insert_unique(hash, claims.len(), hash_of);
                     claims.push(Claim::new(key, mapping, base, judged));
                 }
-                Entry::Occupied(place) => {
-                    let claim = &mut claims[*place.get()];
+                Some(place) => {
+                    let claim = &mut claims[*place];
                     rejected.extend(claim.follow(mapping, base, judged).err());
                 }
             }

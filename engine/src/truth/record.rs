@@ -70,10 +70,10 @@ struct Deciding<'a> {
 
 impl Deciding<'_> {
     fn decide(mut self, change: Change) {
-        if let Some(LocalKey {
-            key: None, device, ..
-        }) = self.claim.mapping
+        if let Some(row) = self.claim.mapping.as_deref()
+            && row.key.is_none()
         {
+            let device = row.device;
             return self.dead(&change, device);
         }
         let Some(newest) = self.history.newest() else {

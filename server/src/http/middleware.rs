@@ -10,7 +10,8 @@ use axum::middleware::{Next, from_fn};
 use axum::response::Response;
 use tower_http::CompressionLevel;
 use tower_http::catch_panic::CatchPanicLayer;
-use tower_http::compression::CompressionLayer;
+use tower_http::compression::predicate::{Predicate, SizeAbove};
+use tower_http::compression::{CompressionLayer, DefaultPredicate};
 use tower_http::cors::{AllowOrigin, CorsLayer};
 use tower_http::decompression::RequestDecompressionLayer;
 use tower_http::set_header::SetResponseHeaderLayer;
@@ -21,6 +22,8 @@ use super::error::panicked;
 
 /// Brotli's usual 11 is for files that are compressed once; answers are made anew each time.
 const COMPRESSION: CompressionLevel = CompressionLevel::Precise(4);
+/// An answer smaller than this, in bytes, fits one packet anyway, and goes out with its length.
+const COMPRESS_FROM_BYTES: u64 = 1024;
 /// Browsers that keep the leave for less time keep it for theirs.
 const LEAVE_KEPT: Duration = Duration::from_hours(24);
 
@@ -38,7 +41,11 @@ pub(super) fn around(routes: Router<App>) -> Router<App> {
         )
         .layer(from_fn(drain))
         .layer(CatchPanicLayer::custom(panicked))
-        .layer(CompressionLayer::new().quality(COMPRESSION))
+        .layer(
+            CompressionLayer::new()
+                .quality(COMPRESSION)
+                .compress_when(DefaultPredicate::new().and(SizeAbove::new(COMPRESS_FROM_BYTES))),
+        )
         .layer(SetResponseHeaderLayer::if_not_present(
             header::CACHE_CONTROL,
             HeaderValue::from_static("no-store"),

@@ -147,18 +147,23 @@ async fn open_view(
             "This device was somebody else's: it takes a new `device_uuid`.",
         ));
     }
+    let head = Some(datastore.head);
+    let expected_at_head =
+        expected(snapshot, datastore, device, head, datastore.fingerprint).await?;
     let claimed = match request.last_sync {
+        // The head's fingerprint is never dropped.
+        Some(_) if request.last_sync == head => Some(Some(datastore.fingerprint)),
         Some(last_sync) => snapshot.commit_at(&datastore.id, last_sync).await?,
         None => Some(Some(DatastoreFingerprint::EMPTY)),
     };
     let expected_at_last_sync = match claimed.flatten() {
+        Some(_) if request.last_sync == head => Some(expected_at_head),
         Some(truth) => {
             let expected = expected(snapshot, datastore, device, request.last_sync, truth);
             Some(expected.await?)
         }
         None => None,
     };
-    let head = Some(datastore.head);
     let seen = known.as_ref().map(|known| known.seen);
     Ok(OpenView {
         head: datastore.head,
@@ -166,8 +171,7 @@ async fn open_view(
         seen: seen.and_then(|seen| Checkin::from_micros(seen).ok()),
         is_issued: claimed.is_some(),
         forgotten: datastore.forgotten,
-        expected_at_head: expected(snapshot, datastore, device, head, datastore.fingerprint)
-            .await?,
+        expected_at_head,
         expected_at_last_sync,
     })
 }

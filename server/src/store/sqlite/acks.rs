@@ -121,7 +121,7 @@ impl Change {
         sqlx::query(
             "insert into acked (datastore, sync_uuid, key, fingerprint, rejected) \
              select ?1, ?2, value ->> 'key', lower(value ->> 'fingerprint'), \
-               value ->> 'rejected' from json_each(?3) where true \
+               value ->> 'rejected' from jsonb_each(?3) where true \
              on conflict (datastore, sync_uuid, key) do update set \
              fingerprint = excluded.fingerprint, rejected = excluded.rejected",
         )
@@ -165,7 +165,7 @@ impl Change {
             sqlx::query(
                 "insert into client_state (datastore, device, key, checkin, held, owed) \
                  select ?1, ?2, value ->> 0, value ->> 1, value ->> 2, value ->> 3 \
-                 from json_each(?3) where true on conflict (datastore, device, key) \
+                 from jsonb_each(?3) where true on conflict (datastore, device, key) \
                  do update set checkin = excluded.checkin, held = excluded.held, \
                  owed = excluded.owed",
             )

@@ -52,7 +52,7 @@ pub(super) const OLD_VALUES: &str = "\
 
 /// Empties the rows ?1.
 pub(super) const DROP_VALUES: &str = "\
-    update version set value = null where rowid in (select value from json_each(?1))";
+    update version set value = null where rowid in (select value from jsonb_each(?1))";
 
 /// One half of the superseded versions up to ?2, but for the records of unsettled conflicts.
 macro_rules! old_versions {
@@ -107,19 +107,19 @@ pub(super) const TOMBSTONES: &str = "\
 
 /// Drops at most ?3 superseded versions of the keys ?2, of each the oldest first.
 pub(super) const DROP_HISTORY: &str = "\
-    delete from version where rowid in (select old.rowid from json_each(?2) as dead \
+    delete from version where rowid in (select old.rowid from jsonb_each(?2) as dead \
     cross join version old on old.datastore = ?1 and old.key = dead.value ->> 0 \
     and old.superseded is not null limit cast(?3 as integer))";
 
 /// Drops the tombstones ?2 themselves.
 pub(super) const DROP_TOMBSTONES: &str = "\
     delete from version where (datastore, key, checkin) in \
-    (select ?1, value ->> 0, value ->> 1 from json_each(?2))";
+    (select ?1, value ->> 0, value ->> 1 from jsonb_each(?2))";
 
 /// Drops what devices held of the keys ?2 otherwise.
 pub(super) const DROP_STATES: &str = "\
     delete from client_state indexed by client_state_key where datastore = ?1 \
-    and key in (select value ->> 0 from json_each(?2))";
+    and key in (select value ->> 0 from jsonb_each(?2))";
 
 const HISTORY_FROM: &str =
     "update datastore set history_from = max(coalesce(history_from, ?2), ?2) where id = ?1";

@@ -160,7 +160,7 @@ impl Change {
              device, truth_device, device_uuid, truth_updated, device_updated, settled) \
              select ?1, value ->> 0, value ->> 1, ?3, value ->> 2, value ->> 3, value ->> 4, \
              value ->> 5, value ->> 6, value ->> 7, value ->> 8, value ->> 9, value ->> 10, \
-             case when value ->> 11 then ?3 end from json_each(?2)",
+             case when value ->> 11 then ?3 end from jsonb_each(?2)",
         )
         .bind(datastore)
         .bind(rows)

@@ -1,5 +1,6 @@
 //! Writes what the engine decided on a push. One statement a table, whatever the number of
-//! records; the batch crosses as one bound JSON text.
+//! records; the batch crosses as one bound JSON text, which `jsonb_each` reads once: what `json_each`
+//! gives of it is text again, to be read anew for each column.
 
 use serde::Serialize;
 use tidemark_engine::{
@@ -16,7 +17,7 @@ use super::{
 /// Ends the versions `[key, checkin]`.
 pub(super) const SUPERSEDE: &str = "\
     update version set superseded = ?3 where (datastore, key, checkin) in \
-    (select ?1, value ->> 0, value ->> 1 from json_each(?2))";
+    (select ?1, value ->> 0, value ->> 1 from jsonb_each(?2))";
 
 /// Keeps `[key, local_id, whole, conflict]`, with the live version as it is now.
 pub(super) const KEEP_ANSWERS: &str = "\
@@ -24,7 +25,7 @@ pub(super) const KEEP_ANSWERS: &str = "\
     checkin, fresh) \
     select ?1, ?2, answer.value ->> 0, answer.value ->> 1, answer.value ->> 2, \
     answer.value ->> 3, version.checkin, coalesce(version.checkin = ?4, 0) \
-    from json_each(?3) as answer \
+    from jsonb_each(?3) as answer \
     left join version on version.datastore = ?1 and version.key = answer.value ->> 0 \
     and version.superseded is null where true \
     on conflict (datastore, sync_uuid, key) do update set \
@@ -155,7 +156,7 @@ impl Change {
              stamps, fingerprint, conflict, deleted, device, device_tick) \
              select ?1, value ->> 0, ?3, value ->> 1, value ->> 2, value ->> 3, value ->> 4, \
              value ->> 5, value ->> 6, value ->> 7, value ->> 2 is null, ?4, ?5 \
-             from json_each(?2)",
+             from jsonb_each(?2)",
         )
         .bind(datastore)
         .bind(rows)
@@ -181,7 +182,7 @@ impl Change {
         };
         sqlx::query(
             "insert into local_key (datastore, local_id, key, device, checkin) \
-             select ?1, value ->> 0, value ->> 1, value ->> 2, value ->> 3 from json_each(?2)",
+             select ?1, value ->> 0, value ->> 1, value ->> 2, value ->> 3 from jsonb_each(?2)",
         )
         .bind(datastore)
         .bind(rows)

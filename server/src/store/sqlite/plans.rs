@@ -10,7 +10,7 @@ use super::{
 
 /// What may be read from end to end: what was bound, and what a statement itself made.
 const SMALL: [&str; 8] = [
-    "json_each",
+    "jsonb_each",
     "answer",
     "wanted",
     "due",

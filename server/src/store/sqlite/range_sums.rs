@@ -42,12 +42,12 @@ pub(super) const BUCKETS: &str = "\
 
 const KEEP_BUCKETS: &str = "\
     insert into range_sum (datastore, from_key, count, fingerprint) \
-    select ?1, value ->> 0, value ->> 1, value ->> 2 from json_each(?2) where true \
+    select ?1, value ->> 0, value ->> 1, value ->> 2 from jsonb_each(?2) where true \
     on conflict (datastore, from_key) do update set \
     count = excluded.count, fingerprint = excluded.fingerprint";
 
 const DROP_BUCKETS: &str = "\
-    delete from range_sum where datastore = ?1 and from_key in (select value from json_each(?2))";
+    delete from range_sum where datastore = ?1 and from_key in (select value from jsonb_each(?2))";
 
 /// What a compaction leaves of the sums, if it dropped what ended up to ?2.
 pub(super) const UNFOLD: &str =

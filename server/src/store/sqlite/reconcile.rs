@@ -28,7 +28,7 @@ pub(super) const ITEMS: &str = "\
 
 /// Which of `[key, fingerprint]` the kept history of their records has.
 pub(super) const HELD: &str = "\
-    select distinct wanted.value ->> 0 as key from json_each(?2) as wanted \
+    select distinct wanted.value ->> 0 as key from jsonb_each(?2) as wanted \
     cross join version on version.datastore = ?1 and version.key = wanted.value ->> 0 \
     and version.fingerprint = wanted.value ->> 1";
 
@@ -37,7 +37,7 @@ pub(super) const HELD: &str = "\
 pub(super) const VERSIONS: &str = concat!(
     "select version.value, ",
     window::beside_value!(),
-    " from json_each(?5) as wanted \
+    " from jsonb_each(?5) as wanted \
       cross join version on version.datastore = ?1 and version.key = wanted.value \
         and version.checkin = (select max(newest.checkin) from version newest \
           where newest.datastore = ?1 and newest.key = wanted.value and newest.checkin <= ?4)",
@@ -49,13 +49,13 @@ pub(super) const KEEP_TOLD: &str = "\
     insert into reconciled (datastore, sync_uuid, key, checkin, asked) \
     select ?1, ?2, wanted.value, (select max(checkin) from version where version.datastore = ?1 \
       and version.key = wanted.value and version.checkin <= ?4), 0 \
-    from json_each(?3) as wanted where true \
+    from jsonb_each(?3) as wanted where true \
     on conflict (datastore, sync_uuid, key) do update set \
     checkin = excluded.checkin, asked = excluded.asked";
 
 const KEEP_ASKED: &str = "\
     insert into reconciled (datastore, sync_uuid, key, asked) \
-    select ?1, ?2, value, 1 from json_each(?3) where true \
+    select ?1, ?2, value, 1 from jsonb_each(?3) where true \
     on conflict (datastore, sync_uuid, key) do update set \
     checkin = excluded.checkin, asked = excluded.asked";
 

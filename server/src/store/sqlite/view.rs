@@ -18,7 +18,7 @@ use super::{super::StoreError, Snapshot, decode};
 /// `from`, and the last that was no tombstone. Dropped values are no kept versions; an older one
 /// never stands in for a version that was dropped.
 pub(super) const VERSIONS: &str = "\
-    select version.* from json_each(?2) as wanted \
+    select version.* from jsonb_each(?2) as wanted \
     cross join version on version.datastore = ?1 and version.key = wanted.value ->> 0 \
       and version.checkin >= case when wanted.value ->> 1 is null then -9223372036854775808 \
         else min( \
@@ -38,21 +38,21 @@ const NAMES_AT_ONCE: usize = 2000;
 /// By these ids, and by these keys.
 pub(super) const LOCAL_KEYS: &str = "\
     select local_id, key, device, checkin from local_key where datastore = ?1 \
-    and local_id in (select value from json_each(?2)) \
+    and local_id in (select value from jsonb_each(?2)) \
     union \
     select local_id, key, device, checkin from local_key where datastore = ?1 \
-    and key in (select value from json_each(?3))";
+    and key in (select value from jsonb_each(?3))";
 
 /// The conflicts of the wanted keys.
 pub(super) const CONFLICTS: &str = "\
-    select conflict.id from json_each(?2) as wanted \
+    select conflict.id from jsonb_each(?2) as wanted \
     cross join conflict on conflict.datastore = ?1 and conflict.key = wanted.value ->> 0";
 
 /// What the device holds of the wanted keys in its own form.
 pub(super) const ACKED: &str = "\
     select key, held from client_state where datastore = ?1 and device = ?3 \
     and owed = 0 and held is not null \
-    and key in (select value ->> 0 from json_each(?2))";
+    and key in (select value ->> 0 from jsonb_each(?2))";
 
 impl Snapshot {
     /// The rows of `local_key` for these ids, and those that lead to the keys that they would
