@@ -73,7 +73,7 @@ class Store:
     last_sync: str | None = None
     truth: dict[str, Record] = field(default_factory=dict)  # as last confirmed, by real key
     edits: dict[str, Record] = field(default_factory=dict)  # not yet answered, by key or own UUID
-    aside: list[Record] = field(default_factory=list)  # edits that lost to a deletion
+    aside: list[Record] = field(default_factory=list)  # edits of what is deleted and forgotten
 
     @classmethod
     def open(cls, path: str) -> "Store":
@@ -243,7 +243,7 @@ class Session:
             if name in self.sent:
                 self.sent.remove(name)
                 pushed = edits.pop(name)
-                if deleted and not pushed.get("deleted"):  # it lost to a deletion
+                if deleted and "created" not in record and not pushed.get("deleted"):
                     self.store.aside.append(pushed)
             if deleted:
                 truth.pop(key, None)
