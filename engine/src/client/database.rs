@@ -176,6 +176,8 @@ pub(super) struct Written {
 const FREED_KEPT_MS: i64 = 60_000;
 /// More freed pages than this are not kept: each root record lists them.
 const FREED_PAGES_KEPT: usize = 256;
+/// No commit has to take more of the old ones off the disk than this.
+const FREED_AT_ONCE: usize = 32;
 
 impl<'s> Database<'s> {
     pub(super) fn new(root: Root, pages: &'s dyn PageSource, mut seeds: [[u8; 12]; 2]) -> Self {
@@ -388,10 +390,12 @@ impl Database<'_> {
             freed_now.append(&mut replaced);
         }
         root.freed.add(now_millis, replaced);
-        freed_now.extend(
-            root.freed
-                .release(now_millis, FREED_KEPT_MS, FREED_PAGES_KEPT),
-        );
+        freed_now.append(&mut root.freed.release(
+            now_millis,
+            FREED_KEPT_MS,
+            FREED_PAGES_KEPT,
+            FREED_AT_ONCE,
+        ));
         let mut pages = plain.pages;
         pages.extend(deep.pages);
         Written {

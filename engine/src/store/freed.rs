@@ -47,24 +47,37 @@ impl FreedPages {
         }
     }
 
-    /// Gives up the batches freed `keep_ms` ago or longer, and the oldest beyond `keep_pages`:
-    /// the `freed` of the next commit.
-    pub fn release(&mut self, now_ms: i64, keep_ms: i64, keep_pages: usize) -> Vec<PageId> {
+    /// Gives up the oldest beyond `keep_pages`, and of those freed `keep_ms` ago or longer so many
+    /// that they are `at_once` in all: the `freed` of the next commit, which may be a small one.
+    pub fn release(
+        &mut self,
+        now_ms: i64,
+        keep_ms: i64,
+        keep_pages: usize,
+        at_once: usize,
+    ) -> Vec<PageId> {
         let mut released = Vec::new();
-        while let Some(oldest) = self.batches.front() {
+        let excess = self.count.saturating_sub(keep_pages);
+        while let Some(oldest) = self.batches.front_mut() {
             let age_ms = now_ms.saturating_sub(oldest.freed_ms);
             let is_young = (0..keep_ms).contains(&age_ms);
-            if is_young && self.count <= keep_pages {
+            let due = if is_young {
+                excess
+            } else {
+                excess.max(at_once)
+            };
+            let room = due.saturating_sub(released.len()).min(oldest.ids.len());
+            if room == 0 {
                 break;
             }
-            self.count -= oldest.ids.len();
-            released.extend(
-                self.batches
-                    .pop_front()
-                    .into_iter()
-                    .flat_map(|batch| batch.ids),
-            );
+            let kept = oldest.ids.split_off(room);
+            released.append(&mut oldest.ids);
+            oldest.ids = kept;
+            if oldest.ids.is_empty() {
+                self.batches.pop_front();
+            }
         }
+        self.count -= released.len();
         released
     }
 
@@ -109,8 +122,8 @@ mod tests {
         let mut freed = FreedPages::default();
         freed.add(1_000, ids(0..2));
         freed.add(1_500, ids(2..3));
-        assert_eq!(freed.release(1_999, 1_000, 10), []);
-        assert_eq!(freed.release(2_000, 1_000, 10), ids(0..2));
+        assert_eq!(freed.release(1_999, 1_000, 10, 10), []);
+        assert_eq!(freed.release(2_000, 1_000, 10, 10), ids(0..2));
         assert_eq!((freed.len(), freed.is_empty()), (1, false));
     }
 
@@ -119,8 +132,19 @@ mod tests {
         let mut freed = FreedPages::default();
         freed.add(5_000, ids(0..3));
         freed.add(5_001, ids(3..6));
-        assert_eq!(freed.release(5_002, 60_000, 5), ids(0..3));
-        assert_eq!(freed.release(4_000, 60_000, 5), ids(3..6));
+        assert_eq!(freed.release(5_002, 60_000, 2, 1), ids(0..4));
+        assert_eq!(freed.release(4_000, 60_000, 2, 5), ids(4..6));
+        assert!(freed.is_empty());
+    }
+
+    #[test]
+    fn a_small_commit_takes_no_more_than_a_few_off_the_disk() {
+        let mut freed = FreedPages::default();
+        freed.add(1_000, ids(0..6));
+        freed.add(1_001, ids(6..7));
+        assert_eq!(freed.release(1_002, 60_000, 6, 2), ids(0..1));
+        assert_eq!(freed.release(90_000, 60_000, 6, 4), ids(1..5));
+        assert_eq!(freed.release(90_000, 60_000, 6, 4), ids(5..7));
         assert!(freed.is_empty());
     }
 

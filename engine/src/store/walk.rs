@@ -12,6 +12,9 @@ use super::port::PageId;
 
 /// The most pages that a walk asks for ahead of its need.
 const READ_AHEAD_PAGES_MAX: usize = 64;
+/// As many are asked for by one that will not stop early: it may be part of a plan that is begun
+/// anew each time that pages are lacking.
+const READ_FAR_AHEAD_PAGES: usize = 512;
 
 impl KeyRange {
     /// How many keys of this page lie before the range.
@@ -92,7 +95,7 @@ impl Walk {
 
     /// For a walk that will not stop early: asks for many pages from the first on.
     pub(super) fn read_far_ahead(&mut self) {
-        self.read_ahead_pages = READ_AHEAD_PAGES_MAX;
+        self.read_ahead_pages = READ_FAR_AHEAD_PAGES;
     }
 
     /// The next entry; `None` at the end, from then on.
@@ -155,7 +158,9 @@ impl Walk {
             self.state = State::Walking;
         }
         // The longer the walk, the further ahead it reads; also when it was begun anew.
-        self.read_ahead_pages = (self.read_ahead_pages + 1).min(READ_AHEAD_PAGES_MAX);
+        if self.read_ahead_pages < READ_AHEAD_PAGES_MAX {
+            self.read_ahead_pages += 1;
+        }
         self.frames.push(Frame { page, at });
     }
 
