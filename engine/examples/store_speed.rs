@@ -75,6 +75,31 @@ fn apply(store: &Store<MemoryPages>, tree: &Tree, edits: &Edits, seed: u32) -> T
 }
 
 fn main() {
+    let (values, fingerprints) = values();
+    let edits = |name: fn(u32) -> String| -> Edits {
+        (0..RECORDS)
+            .zip(values.iter().zip(&fingerprints))
+            .map(|(number, (value, fingerprint))| {
+                let value = [&fingerprint.0, value.as_str().as_bytes()].concat();
+                Edit::put(name(number), value)
+            })
+            .collect()
+    };
+    let (random, ordered) = (edits(key), edits(|number| format!("{number:036}")));
+    writes(&random, &ordered);
+    let store = fresh();
+    let tree = apply(&store, &Tree::new(&CONFIRMED), &random, 0);
+    println!("{:50} {}", "pages", store.pages().page_ids().len());
+    reads(&store, &tree);
+    changes(&store, &tree);
+}
+
+fn fresh() -> Store<MemoryPages> {
+    Store::new(MemoryPages::new(), 8 << 20)
+}
+
+/// Values of records, and their fingerprints.
+fn values() -> (Vec<Canonical>, Vec<RecordFingerprint>) {
     let texts: Vec<String> = (0..RECORDS).map(text).collect();
     println!("{RECORDS} records of {} bytes", texts[5_000].len());
     let values = timed("canonicalise", || {
@@ -95,68 +120,16 @@ fn main() {
             .filter_map(|value| value.borrow().field("rank")?.as_number())
             .sum::<f64>()
     });
+    (values, fingerprints)
+}
 
-    let edits = |name: fn(u32) -> String| -> Edits {
-        (0..RECORDS)
-            .zip(values.iter().zip(&fingerprints))
-            .map(|(number, (value, fingerprint))| {
-                let value = [&fingerprint.0, value.as_str().as_bytes()].concat();
-                Edit::put(name(number), value)
-            })
-            .collect()
-    };
-    let (random, ordered) = (edits(key), edits(|number| format!("{number:036}")));
-    let fresh = || Store::new(MemoryPages::new(), 8 << 20);
+/// Many records at once, and one after the other.
+fn writes(random: &Edits, ordered: &Edits) {
     timed("bulk put, summed, pages of 16 kB", || {
-        apply(&fresh(), &Tree::new(&CONFIRMED), &random, 0)
+        apply(&fresh(), &Tree::new(&CONFIRMED), random, 0)
     });
     timed("bulk put, no sum, pages of 4 kB", || {
-        apply(&fresh(), &Tree::new(&OVERLAY), &ordered, 0)
-    });
-
-    let store = fresh();
-    let tree = apply(&store, &Tree::new(&CONFIRMED), &random, 0);
-    println!("{:50} {}", "pages", store.pages().page_ids().len());
-    let keys: Vec<String> = (0..RECORDS).map(key).collect();
-    let read = |store: &Store<MemoryPages>| {
-        pollster::block_on(store.read(|pages| tree.get_many(pages, &keys)))
-            .expect("read")
-            .len()
-    };
-    timed("get many, warm", || read(&store));
-    timed("get many, cold", || {
-        read(&Store::new(store.pages().clone(), 8 << 20))
-    });
-    timed("scan all", || {
-        let mut cursor = Cursor::new(&tree, KeyRange::ALL, Direction::Descending);
-        let mut bytes = 0;
-        while let Ok(Some(entry)) = pollster::block_on(store.read(|pages| cursor.next(pages))) {
-            bytes += entry.value.len();
-        }
-        bytes
-    });
-
-    let hundred: Edits = (0..100)
-        .map(|n| Edit::put(key(n * 97), vec![b'y'; 250]))
-        .collect();
-    let newer = timed("change 100 of them", || {
-        apply(
-            &Store::new(store.pages().snapshot(), 8 << 20),
-            &tree,
-            &hundred,
-            1,
-        )
-    });
-    let newer = {
-        drop(newer);
-        apply(&store, &tree, &hundred, 1)
-    };
-    timed("find the 100 changes", || {
-        let (mut diff, mut count) = (Diff::new(&tree, &newer), 0);
-        while let Ok(Some(_)) = pollster::block_on(store.read(|pages| diff.next(pages))) {
-            count += 1;
-        }
-        count
+        apply(&fresh(), &Tree::new(&OVERLAY), ordered, 0)
     });
     timed("1,000 single puts at the end, pages of 4 kB", || {
         let (store, mut tree) = (fresh(), Tree::new(&OVERLAY));
@@ -164,5 +137,49 @@ fn main() {
             tree = apply(&store, &tree, &Edits::from(vec![edit.clone()]), seed);
         }
         store.pages().page_ids().len()
+    });
+}
+
+fn reads(store: &Store<MemoryPages>, tree: &Tree) {
+    let keys: Vec<String> = (0..RECORDS).map(key).collect();
+    let read = |store: &Store<MemoryPages>| {
+        pollster::block_on(store.read(|pages| tree.get_many(pages, &keys)))
+            .expect("read")
+            .len()
+    };
+    timed("get many, warm", || read(store));
+    timed("get many, cold", || {
+        read(&Store::new(store.pages().clone(), 8 << 20))
+    });
+    timed("scan all", || {
+        let mut cursor = Cursor::new(tree, KeyRange::ALL, Direction::Descending);
+        let mut bytes = 0;
+        while let Ok(Some(entry)) = pollster::block_on(store.read(|pages| cursor.next(pages))) {
+            bytes += entry.value.len();
+        }
+        bytes
+    });
+}
+
+/// Changes of a few, and finding them.
+fn changes(store: &Store<MemoryPages>, tree: &Tree) {
+    let hundred: Edits = (0..100)
+        .map(|n| Edit::put(key(n * 97), vec![b'y'; 250]))
+        .collect();
+    timed("change 100 of them", || {
+        apply(
+            &Store::new(store.pages().snapshot(), 8 << 20),
+            tree,
+            &hundred,
+            1,
+        )
+    });
+    let newer = apply(store, tree, &hundred, 1);
+    timed("find the 100 changes", || {
+        let (mut diff, mut count) = (Diff::new(tree, &newer), 0);
+        while let Ok(Some(_)) = pollster::block_on(store.read(|pages| diff.next(pages))) {
+            count += 1;
+        }
+        count
     });
 }

@@ -145,6 +145,13 @@ class ClientTest(unittest.TestCase):
     def truth(self) -> dict[str, Any]:
         return {record["key"]: record["value"] for record in self.call("records")["records"]}
 
+    def share(self, value: str) -> str:
+        """Makes a record that both devices hold, and tells its key."""
+        self.phone.run("create", value)
+        self.phone.sync()
+        self.laptop.sync()
+        return self.phone.only()
+
     def assert_in_sync(self, report: dict[str, Any], mode: str, **more: Any) -> None:
         self.assertEqual(report, IN_SYNC | {"mode": mode} | more)
 
@@ -167,10 +174,7 @@ class ClientTest(unittest.TestCase):
         self.assert_in_sync(self.phone.sync(), "fast")
 
     def test_edits_of_different_fields_are_merged(self) -> None:
-        self.phone.run("create", '{"title": "milk", "done": false, "note": "2 l"}')
-        self.phone.sync()
-        self.laptop.sync()
-        key = self.phone.only()
+        key = self.share('{"title": "milk", "done": false, "note": "2 l"}')
         self.phone.run("update", key, '{"title": "oat milk"}')
         self.laptop.run("update", key, '{"done": true}', "note")
         self.phone.sync()
@@ -180,10 +184,7 @@ class ClientTest(unittest.TestCase):
         self.assert_all_equal()
 
     def test_what_loses_a_conflict_can_be_taken(self) -> None:
-        self.phone.run("create", '{"title": "milk"}')
-        self.phone.sync()
-        self.laptop.sync()
-        key = self.phone.only()
+        key = self.share('{"title": "milk"}')
         self.phone.run("update", key, '{"title": "oat milk"}')
         self.laptop.run("update", key, '{"title": "soy milk"}')
         self.phone.sync()

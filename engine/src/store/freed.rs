@@ -117,11 +117,19 @@ mod tests {
             .collect()
     }
 
+    /// What so many commits freed, and when each did: the pages from 0 on, in order.
+    fn freed(commits: &[(i64, u32)]) -> FreedPages {
+        let (mut freed, mut from) = (FreedPages::default(), 0);
+        for &(freed_ms, count) in commits {
+            freed.add(freed_ms, ids(from..from + count));
+            from += count;
+        }
+        freed
+    }
+
     #[test]
     fn pages_wait_for_their_time_in_order() {
-        let mut freed = FreedPages::default();
-        freed.add(1_000, ids(0..2));
-        freed.add(1_500, ids(2..3));
+        let mut freed = freed(&[(1_000, 2), (1_500, 1)]);
         assert_eq!(freed.release(1_999, 1_000, 10, 10), []);
         assert_eq!(freed.release(2_000, 1_000, 10, 10), ids(0..2));
         assert_eq!((freed.len(), freed.is_empty()), (1, false));
@@ -129,9 +137,7 @@ mod tests {
 
     #[test]
     fn too_many_and_those_of_a_clock_set_back_go_at_once() {
-        let mut freed = FreedPages::default();
-        freed.add(5_000, ids(0..3));
-        freed.add(5_001, ids(3..6));
+        let mut freed = freed(&[(5_000, 3), (5_001, 3)]);
         assert_eq!(freed.release(5_002, 60_000, 2, 1), ids(0..4));
         assert_eq!(freed.release(4_000, 60_000, 2, 5), ids(4..6));
         assert!(freed.is_empty());
@@ -139,9 +145,7 @@ mod tests {
 
     #[test]
     fn a_small_commit_takes_no_more_than_a_few_off_the_disk() {
-        let mut freed = FreedPages::default();
-        freed.add(1_000, ids(0..6));
-        freed.add(1_001, ids(6..7));
+        let mut freed = freed(&[(1_000, 6), (1_001, 1)]);
         assert_eq!(freed.release(1_002, 60_000, 6, 2), ids(0..1));
         assert_eq!(freed.release(90_000, 60_000, 6, 4), ids(1..5));
         assert_eq!(freed.release(90_000, 60_000, 6, 4), ids(5..7));
@@ -150,9 +154,7 @@ mod tests {
 
     #[test]
     fn the_list_is_read_back() {
-        let mut freed = FreedPages::default();
-        freed.add(-5, ids(0..3));
-        freed.add(i64::MAX, ids(3..4));
+        let freed = freed(&[(-5, 3), (i64::MAX, 1)]);
         let mut bytes = vec![];
         freed.encode(&mut bytes);
         let mut rest = &bytes[..];

@@ -35,72 +35,36 @@ fn a_record_has_a_history() {
         &json!({"value": "back"}),
     );
     let history = client.get(&path).done();
-    assert_eq!(
-        (&history["cursor"], &history["remaining"]),
-        (&Value::Null, &json!(0))
-    );
+    assert_eq!(history["cursor"], Value::Null);
+    assert_eq!(history["remaining"], 0);
     let versions = history["versions"].as_array().unwrap();
-    let told = |member: &str| -> Vec<Value> {
-        versions
-            .iter()
-            .map(|it| it.get(member).cloned().unwrap_or_default())
-            .collect()
+    let told = |member: &str| {
+        let told = versions.iter().map(|it| it.get(member).cloned());
+        told.map(Option::unwrap_or_default).collect::<Vec<_>>()
     };
-    let nil = "00000000-0000-0000-0000-000000000000";
-    assert_eq!(
-        told("checkin"),
-        [&base, second, third, fourth, &settled["settled"]].map(Value::clone)
-    );
+    let checkins = [&base, second, third, fourth, &settled["settled"]];
+    assert_eq!(told("checkin"), checkins.map(Value::clone));
     assert_eq!(told("superseded")[..4], told("checkin")[1..]);
     assert_eq!(told("superseded")[4], Value::Null);
-    assert_eq!(
-        told("device_uuid"),
-        [&*uuid(1), &uuid(2), &uuid(3), &uuid(1), nil].map(|it| json!(it))
-    );
-    assert_eq!(
-        told("value"),
-        [
-            json!({"a": 0, "b": 0}),
-            json!({"a": 1, "b": 0}),
-            json!({"a": 2, "b": 0}),
-            json!(null),
-            json!("back")
-        ]
-    );
-    assert_eq!(
-        told("changed"),
-        [
-            json!(null),
-            json!(["a"]),
-            json!(["a"]),
-            json!(null),
-            json!(null)
-        ]
-    );
-    assert_eq!(
-        told("deleted"),
-        [
-            json!(null),
-            json!(null),
-            json!(null),
-            json!(true),
-            json!(null)
-        ]
-    );
-    assert_eq!(
-        told("conflict"),
-        [json!(null), json!(null), id, json!(null), json!(null)]
-    );
-    assert!(
-        told("created")
-            .iter()
-            .all(|it| *it == "2026-11-22T04:41:01Z")
-    );
+    let nil = "00000000-0000-0000-0000-000000000000";
+    let devices = [&*uuid(1), &uuid(2), &uuid(3), &uuid(1), nil];
+    let created = ["2026-11-22T04:41:01Z"; 5];
+    for (member, expected) in [
+        ("device_uuid", json!(devices)),
+        (
+            "value",
+            json!([{"a": 0, "b": 0}, {"a": 1, "b": 0}, {"a": 2, "b": 0}, null, "back"]),
+        ),
+        ("changed", json!([null, ["a"], ["a"], null, null])),
+        ("deleted", json!([null, null, null, true, null])),
+        ("conflict", json!([null, null, id, null, null])),
+        ("created", json!(created)),
+    ] {
+        assert_eq!(json!(told(member)), expected, "{member}");
+    }
     for version in versions.iter().filter(|it| it.get("value").is_some()) {
-        assert_eq!(
-            version["fingerprint"],
-            record_fingerprint("record", &version["value"])
-        );
+        let fingerprint = record_fingerprint("record", &version["value"]);
+        assert_eq!(version["fingerprint"], fingerprint);
     }
 }
 

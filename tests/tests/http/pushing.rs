@@ -12,77 +12,33 @@ fn live(client: &Client) -> usize {
 
 /// Records that are wrong, each with the code of its rejection.
 fn wrong_records(known: &Value) -> Vec<(String, &'static str)> {
+    let deep = format!(r#""value":{}{}"#, "[".repeat(200), "]".repeat(200));
+    let long = format!(r#"{{"key":"{}","value":1}}"#, "k".repeat(256));
+    let no_keys = [
+        r#"{"value":1}"#,
+        r#"{"key":"","value":1}"#,
+        r#"{"key":7,"value":1}"#,
+        r#"{"key":"mine","is_pending":true,"value":1}"#,
+        &long,
+    ];
+    let no_records = [
+        r#""is_pending":true"#,
+        r#""is_pending":"yes","value":1"#,
+        r#""is_pending":true,"value":{"a":1,"a":2}"#,
+        r#""is_pending":true,"value":"\ud800""#,
+        r#""is_pending":true,"value":1e999"#,
+        &format!(r#""is_pending":true,{deep}"#),
+        r#""is_pending":true,"value":1,"created":"now""#,
+        r#""is_pending":true,"value":1,"base":"then""#,
+        r#""is_pending":true,"value":1,"fingerprint":"00""#,
+    ];
+    let no_keys = no_keys.map(|record| (record.to_owned(), "bad_key"));
+    let no_records = (20..).zip(no_records).map(|(number, rest)| {
+        let record = format!(r#"{{"key":"{}",{rest}}}"#, uuid(number));
+        (record, "bad_record")
+    });
     let unknown = uuid(77);
-    let deep = "[".repeat(200) + &"]".repeat(200);
-    vec![
-        (r#"{"value":1}"#.to_owned(), "bad_key"),
-        (r#"{"key":"","value":1}"#.to_owned(), "bad_key"),
-        (r#"{"key":7,"value":1}"#.to_owned(), "bad_key"),
-        (
-            r#"{"key":"mine","is_pending":true,"value":1}"#.to_owned(),
-            "bad_key",
-        ),
-        (
-            format!(r#"{{"key":"{}","value":1}}"#, "k".repeat(256)),
-            "bad_key",
-        ),
-        (
-            format!(r#"{{"key":"{}","is_pending":true}}"#, uuid(20)),
-            "bad_record",
-        ),
-        (
-            format!(r#"{{"key":"{}","is_pending":"yes","value":1}}"#, uuid(21)),
-            "bad_record",
-        ),
-        (
-            format!(
-                r#"{{"key":"{}","is_pending":true,"value":{{"a":1,"a":2}}}}"#,
-                uuid(22)
-            ),
-            "bad_record",
-        ),
-        (
-            format!(
-                r#"{{"key":"{}","is_pending":true,"value":"\ud800"}}"#,
-                uuid(23)
-            ),
-            "bad_record",
-        ),
-        (
-            format!(
-                r#"{{"key":"{}","is_pending":true,"value":1e999}}"#,
-                uuid(24)
-            ),
-            "bad_record",
-        ),
-        (
-            format!(
-                r#"{{"key":"{}","is_pending":true,"value":{deep}}}"#,
-                uuid(25)
-            ),
-            "bad_record",
-        ),
-        (
-            format!(
-                r#"{{"key":"{}","is_pending":true,"value":1,"created":"now"}}"#,
-                uuid(26)
-            ),
-            "bad_record",
-        ),
-        (
-            format!(
-                r#"{{"key":"{}","is_pending":true,"value":1,"base":"then"}}"#,
-                uuid(27)
-            ),
-            "bad_record",
-        ),
-        (
-            format!(
-                r#"{{"key":"{}","is_pending":true,"value":1,"fingerprint":"00"}}"#,
-                uuid(28)
-            ),
-            "bad_record",
-        ),
+    let others = [
         (
             format!(r#"{{"key":"{unknown}","value":{{"a":1}},"changed":["a"]}}"#),
             "need_whole",
@@ -91,7 +47,12 @@ fn wrong_records(known: &Value) -> Vec<(String, &'static str)> {
             format!(r#"{{"key":{known},"entity":"other","value":1}}"#),
             "entity",
         ),
-    ]
+    ];
+    no_keys
+        .into_iter()
+        .chain(no_records)
+        .chain(others)
+        .collect()
 }
 
 /// P-9: each wrong record is rejected with its place and its problem, and the good ones go in.

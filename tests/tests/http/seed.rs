@@ -4,6 +4,7 @@
 
 use serde_json::{Value, json};
 use tidemark_tests::canonical::{datastore_fingerprint, derived_key, record_fingerprint};
+use tidemark_tests::client::Client;
 use tidemark_tests::server::Server;
 
 #[test]
@@ -61,13 +62,7 @@ fn a_pending_record_gets_its_real_key() {
     // "Server stores: stores last_update as last_sync."
     assert_eq!(finished["last_sync"], pushed["max_checkin"]);
 
-    // Another device gets the record, and is not told what the first one called it.
-    let other = "9d8c7b6a-5f4e-4d3c-8b2a-1f0e9d8c7b6a";
-    let opened = client.done("/v1/sync/open", &json!({"device_uuid": other, "pull": {}}));
-    let mut record = expected[0].clone();
-    record.as_object_mut().unwrap().remove("local_id");
-    record["value"] = "some-value".into();
-    assert_eq!(opened["pull"]["records"], json!([record]));
+    another_device_gets_it(&client, &expected[0]);
 
     // And the first one is in sync: one round trip, no session.
     let again = json!({"device_uuid": device, "last_sync": finished["last_sync"],
@@ -77,14 +72,27 @@ fn a_pending_record_gets_its_real_key() {
         (&again["in_sync"], &again["sync_uuid"]),
         (&json!(true), &Value::Null)
     );
+    its_name_is_stripped(&client, device, &key, &finished["last_sync"]);
+}
 
-    // "When is an appropriate time to strip local_id?" When the device has confirmed the mapping.
-    let edit = json!({"key": key, "base": finished["last_sync"], "value": "another",
+/// Another device is not told what the first one called the record.
+fn another_device_gets_it(client: &Client, record: &Value) {
+    let other = "9d8c7b6a-5f4e-4d3c-8b2a-1f0e9d8c7b6a";
+    let opened = client.done("/v1/sync/open", &json!({"device_uuid": other, "pull": {}}));
+    let mut record = record.clone();
+    record.as_object_mut().unwrap().remove("local_id");
+    record["value"] = "some-value".into();
+    assert_eq!(opened["pull"]["records"], json!([record]));
+}
+
+/// "When is an appropriate time to strip `local_id`?" When the device has confirmed the mapping.
+fn its_name_is_stripped(client: &Client, device: &str, key: &str, last_sync: &Value) {
+    let edit = json!({"key": key, "base": last_sync, "value": "another",
         "created": "2020-01-01T00:00:00Z"});
     let edited = client.done(
         "/v1/sync/open",
         &json!({"device_uuid": device, "pending": 1,
-        "last_sync": finished["last_sync"], "push": {"records": [edit]}, "pull": {}}),
+        "last_sync": last_sync, "push": {"records": [edit]}, "pull": {}}),
     );
     let record = &edited["pull"]["records"][0];
     assert_eq!(

@@ -1,6 +1,6 @@
 //! The session, call by call, against a server that the test plays.
 
-use alloc::{format, rc::Rc, vec::Vec};
+use alloc::{format, rc::Rc, string::String, vec::Vec};
 use core::cell::{Cell, RefCell};
 use std::string::ToString;
 
@@ -8,7 +8,9 @@ use serde_json::{Value, json};
 
 use super::answers::{checkin, finished, mingled, opened, page, record, synced};
 use super::world::{Tab, create, problem, reply, update};
-use crate::client::{DeclaredIndex, ErrorCode, Event, Phase, State, TransportError};
+use crate::client::{
+    Client, DeclaredIndex, ErrorCode, Event, Options, Phase, State, TransportError,
+};
 use crate::fingerprint::{DatastoreFingerprint, RecordFingerprint};
 use crate::json::Canonical;
 
@@ -284,21 +286,38 @@ async fn rule_d17_a_copied_device_takes_a_new_name_and_goes_on() {
     assert_eq!(calls[1].1["push"]["records"].as_array().unwrap().len(), 1);
 }
 
+/// A device with an index on `n` of `todo`.
+async fn indexed(tab: &Tab) -> Client<Tab> {
+    let n = DeclaredIndex {
+        entity: "todo".into(),
+        fields: ["n".into()].into(),
+    };
+    let options = Options {
+        indexes: [n].into(),
+        ..Options::default()
+    };
+    Client::open(tab.clone(), options).await.unwrap()
+}
+
+/// The page of up to 2,000 that answers what was pushed under these ids, from this one on.
+fn answers(local_ids: &[String], from: usize) -> Value {
+    let to = (from + 2000).min(local_ids.len());
+    let answer = |n: usize| {
+        let mut made = record(&format!("r{n:05}"), &json!({"n": n}), 4);
+        made["local_id"] = json!(local_ids[n]);
+        made.as_object_mut().unwrap().remove("value");
+        made
+    };
+    let records: Vec<_> = (from..to).map(answer).collect();
+    let remaining = local_ids.len() - to;
+    let cursor = (remaining > 0).then(|| to.to_string());
+    json!({"records": records, "cursor": cursor, "remaining": remaining})
+}
+
 #[pollster::test]
 async fn large_pushes_go_in_batches_and_the_last_carries_the_pull() {
     let tab = Tab::new();
-    let indexes = [DeclaredIndex {
-        entity: "todo".into(),
-        fields: ["n".into()].into(),
-    }]
-    .into();
-    let options = crate::client::Options {
-        indexes,
-        ..Default::default()
-    };
-    let client = crate::client::Client::open(tab.clone(), options)
-        .await
-        .unwrap();
+    let client = indexed(&tab).await;
     let values: Vec<_> = (0..5000).map(|n| format!(r#"{{"n":{n}}}"#)).collect();
     let made = client
         .does(create("todo", &format!("[{}]", values.join(","))))
@@ -306,22 +325,6 @@ async fn large_pushes_go_in_batches_and_the_last_carries_the_pull() {
     let keys: Vec<_> = made.into_iter().map(|doc| doc.key).collect();
     let seqs = Rc::new(RefCell::new(Vec::new()));
     let seen = Rc::clone(&seqs);
-    let answer_at = move |from: usize, to: usize| {
-        let records: Vec<_> = (from..to)
-            .map(|n| {
-                let mut made = record(&format!("r{n:05}"), &json!({"n": n}), 4);
-                made["local_id"] = json!(keys[n]);
-                made.as_object_mut().unwrap().remove("value");
-                made
-            })
-            .collect();
-        let cursor = if to == 5000 {
-            Value::Null
-        } else {
-            json!(to.to_string())
-        };
-        json!({"records": records, "cursor": cursor, "remaining": 5000 - to})
-    };
     tab.plays(move |path, body| {
         let body: Value = serde_json::from_str(body).unwrap();
         match path {
@@ -334,12 +337,12 @@ async fn large_pushes_go_in_batches_and_the_last_carries_the_pull() {
                     return reply(200, &json!({"staged": count}));
                 }
                 let mut answer = mingled(5000, 4);
-                answer["pull"] = answer_at(0, 2000);
+                answer["pull"] = answers(&keys, 0);
                 reply(200, &answer)
             }
             "/v1/sync/pull" => {
                 let from: usize = body["cursor"].as_str().unwrap().parse().unwrap();
-                reply(200, &answer_at(from, (from + 2000).min(5000)))
+                reply(200, &answers(&keys, from))
             }
             _ => reply(200, &finished()),
         }

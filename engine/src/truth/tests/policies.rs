@@ -172,6 +172,39 @@ fn t37_policies_are_chosen_by_entity() {
     assert_eq!(world.value("two"), Some(json!(2)));
 }
 
+/// When theirs was edited, and mine; who wins, and why. Theirs is pushed at nine, mine at ten.
+const EDITED: [(&str, &str, i64, &str); 9] = [
+    (AT_FIVE, "1970-01-01T06:00:00Z", MINE, "edited later"),
+    ("1970-01-01T06:00:00Z", AT_FIVE, THEIRS, "edited earlier"),
+    (
+        "1970-01-01T06:00:00+02:00",
+        "1970-01-01 05:00:00",
+        MINE,
+        "zones count",
+    ),
+    (AT_FIVE, AT_FIVE, MINE, "the later push wins a tie"),
+    (
+        AHEAD,
+        "1970-01-01T09:59:00Z",
+        MINE,
+        "theirs is ahead of its commit",
+    ),
+    (BEFORE_NINE, AHEAD, MINE, "mine counts as now"),
+    (AHEAD, BEFORE_NINE, THEIRS, "theirs counts as its commit"),
+    (AT_FIVE, "", MINE, "without a time it was made now"),
+    (
+        "",
+        BEFORE_NINE,
+        THEIRS,
+        "without a time theirs was made at its commit",
+    ),
+];
+const AT_FIVE: &str = "1970-01-01T05:00:00Z";
+const BEFORE_NINE: &str = "1970-01-01T08:59:00Z";
+const AHEAD: &str = "2100-01-01T00:00:00Z";
+const THEIRS: i64 = 2;
+const MINE: i64 = 3;
+
 /// T-38: `newest` goes by the wall clocks of both edits, and a clock that is ahead counts up to
 /// its commit only.
 #[test]
@@ -184,68 +217,13 @@ fn t38_the_newest_edit_wins() {
         }
         edit
     };
-    for (theirs, mine, wins, about) in [
-        (
-            "1970-01-01T05:00:00Z",
-            "1970-01-01T06:00:00Z",
-            3,
-            "edited later",
-        ),
-        (
-            "1970-01-01T06:00:00Z",
-            "1970-01-01T05:00:00Z",
-            2,
-            "edited earlier",
-        ),
-        (
-            "1970-01-01T06:00:00+02:00",
-            "1970-01-01 05:00:00",
-            3,
-            "zones count",
-        ),
-        (
-            "1970-01-01T05:00:00Z",
-            "1970-01-01T05:00:00Z",
-            3,
-            "the later push wins a tie",
-        ),
-        (
-            "2100-01-01T00:00:00Z",
-            "1970-01-01T09:59:00Z",
-            3,
-            "theirs is ahead of its commit",
-        ),
-        (
-            "1970-01-01T08:59:00Z",
-            "2100-01-01T00:00:00Z",
-            3,
-            "mine counts as now",
-        ),
-        (
-            "2100-01-01T00:00:00Z",
-            "1970-01-01T08:59:00Z",
-            2,
-            "theirs counts as its commit",
-        ),
-        (
-            "1970-01-01T05:00:00Z",
-            "",
-            3,
-            "without a time it was made now",
-        ),
-        (
-            "",
-            "1970-01-01T08:59:00Z",
-            2,
-            "without a time theirs was made at its commit",
-        ),
-    ] {
+    for (theirs, mine, wins, about) in EDITED {
         let (mut world, key, made) = world_with(json!({"a": 1}));
         world.rules = under("newest");
         world.now = 9 * HOUR;
-        world.push(device(2), &[edit(&key, made, 2, theirs)]);
+        world.push(device(2), &[edit(&key, made, THEIRS, theirs)]);
         world.now = 10 * HOUR;
-        let push = [edit(&key, made, 3, mine)];
+        let push = [edit(&key, made, MINE, mine)];
         let done = world.push(device(3), &push);
         assert_eq!(world.value(&key), Some(json!({"a": wins})), "{about}");
         let conflict = &done.conflicts[0];

@@ -176,11 +176,8 @@ impl Change {
             .await?;
         }
         if session.acked {
-            sqlx::query("delete from acked where datastore = ?1 and sync_uuid = ?2")
-                .bind(&session.datastore)
-                .bind(session.id.to_string())
-                .execute(&mut *self.tx)
-                .await?;
+            let acked = "delete from acked where datastore = ?1 and sync_uuid = ?2";
+            self.run_for(session, acked).await?;
         }
         Ok(())
     }

@@ -194,12 +194,8 @@ impl Change {
     /// Keeps how the session's pulls answer, with the truth's version after this push.
     /// Forgets what was decided about all that a session has pushed: its device has heard of it.
     pub(crate) async fn forget_answers(&mut self, session: &Session) -> Result<(), StoreError> {
-        sqlx::query("delete from pushed where datastore = ?1 and sync_uuid = ?2")
-            .bind(&session.datastore)
-            .bind(session.id.to_string())
-            .execute(&mut *self.tx)
-            .await?;
-        Ok(())
+        let pushed = "delete from pushed where datastore = ?1 and sync_uuid = ?2";
+        self.run_for(session, pushed).await
     }
 
     async fn keep_answers(

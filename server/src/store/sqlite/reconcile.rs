@@ -167,12 +167,8 @@ impl Change {
 
     /// Forgets what a session was told: its finish has heeded it.
     pub(crate) async fn forget_told(&mut self, session: &Session) -> Result<(), StoreError> {
-        sqlx::query("delete from reconciled where datastore = ?1 and sync_uuid = ?2 and asked = 0")
-            .bind(&session.datastore)
-            .bind(session.id.to_string())
-            .execute(&mut *self.tx)
-            .await?;
-        Ok(())
+        let told = "delete from reconciled where datastore = ?1 and sync_uuid = ?2 and asked = 0";
+        self.run_for(session, told).await
     }
 }
 

@@ -196,6 +196,20 @@ impl Change {
         Ok(())
     }
 
+    /// Runs a statement on what is kept for a session: ?1 its datastore, ?2 its id.
+    pub(super) async fn run_for(
+        &mut self,
+        session: &Session,
+        statement: &'static str,
+    ) -> Result<(), StoreError> {
+        sqlx::query(statement)
+            .bind(&session.datastore)
+            .bind(session.id.to_string())
+            .execute(&mut *self.tx)
+            .await?;
+        Ok(())
+    }
+
     async fn remove_session(&mut self, datastore: &str, id: &str) -> Result<(), StoreError> {
         for statement in [
             "delete from staged where datastore = ?1 and sync_uuid = ?2",

@@ -73,11 +73,7 @@ impl Change {
 
     /// Forgets what a session staged.
     pub(crate) async fn unstage(&mut self, session: &Session) -> Result<(), StoreError> {
-        sqlx::query("delete from staged where datastore = ?1 and sync_uuid = ?2")
-            .bind(&session.datastore)
-            .bind(session.id.to_string())
-            .execute(&mut *self.tx)
-            .await?;
-        Ok(())
+        let staged = "delete from staged where datastore = ?1 and sync_uuid = ?2";
+        self.run_for(session, staged).await
     }
 }
