@@ -236,30 +236,37 @@ test('a full storage is told as quota, and leaves what was there', async ({ serv
   await device.create('note', [{ text: 'before' }]);
   const codes = await device.page.evaluate(async () => {
     const notes = window.db.collection('note');
-    const create = () => notes.create({ text: 'too much' }).then(() => 'none', (error: { code: string }) => error.code);
+    const told = (write: Promise<unknown>) => write.then(() => 'none', (error: { code: string }) => error.code);
     const add = IDBObjectStore.prototype.add;
     const full = () => new DOMException('the disk is full', 'QuotaExceededError');
+    const many = Array.from({ length: 200 }, (_, number) => ({ text: `too much ${String(number)}`.padEnd(200) }));
+    const aborting = new WeakSet<IDBTransaction>();
     // As browsers tell it: at once; or, when the disk fills up at the end, by `abort` alone.
     const ways: ((this: IDBObjectStore) => IDBRequest<IDBValidKey>)[] = [
       () => {
         throw full();
       },
       function () {
-        Object.defineProperty(this.transaction, 'error', { value: full() });
-        const request = add.call(this, 0, 'never kept');
-        this.transaction.abort();
-        return request;
+        const { transaction } = this;
+        if (!aborting.has(transaction)) {
+          aborting.add(transaction);
+          Object.defineProperty(transaction, 'error', { value: full() });
+          // Once the commit's other requests are issued too.
+          queueMicrotask(() => transaction.abort());
+        }
+        return add.call(this, 0, `never kept ${String(Math.random())}`);
       },
     ];
     const codes: string[] = [];
     for (const way of ways) {
       IDBObjectStore.prototype.add = way;
-      codes.push(await create());
+      // Within the root, and in pages of its own.
+      codes.push(await told(notes.create({ text: 'too much' })), await told(notes.createMany(many)));
       IDBObjectStore.prototype.add = add;
     }
     return codes;
   });
-  expect(codes).toEqual(['quota', 'quota']);
+  expect(codes).toEqual(['quota', 'quota', 'quota', 'quota']);
   expect(await device.all('note')).toHaveLength(1);
   await device.create('note', [{ text: 'after' }]);
   expect(await device.all('note')).toHaveLength(2);
