@@ -1,7 +1,7 @@
 // A network that loses one request of a sync, or the answer to it, and is whole again after.
 
-import type { Page, Request } from '@playwright/test';
-import { gunzipSync } from 'node:zlib';
+import type { Page } from '@playwright/test';
+import { nameOf } from './wire.ts';
 
 export type Lost = 'request' | 'answer';
 
@@ -24,12 +24,4 @@ export async function lose(page: Page, nth: number, what: Lost, meanwhile?: () =
     await route.abort('connectionfailed');
   });
   return loss;
-}
-
-function nameOf(request: Request): string {
-  const raw = request.postDataBuffer() ?? Buffer.from('{}');
-  const text = request.headers()['content-encoding'] === 'gzip' ? gunzipSync(raw) : raw;
-  const body = JSON.parse(text.toString()) as Record<string, unknown>;
-  const riding = ['push', 'pull', 'finish'].filter(phase => phase in body);
-  return [new URL(request.url()).pathname.split('/').at(-1), ...riding].join('+');
 }

@@ -5,7 +5,7 @@ import { type BrowserContext, type Page, type Route } from '@playwright/test';
 import { readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { Database, Doc, Info, OpenOptions, SyncReport } from 'tidemark';
+import type { Database, Doc, Info, OpenOptions, SyncOptions, SyncReport } from 'tidemark';
 import type { Server } from './server.ts';
 
 const dist = dirname(fileURLToPath(import.meta.resolve('tidemark')));
@@ -94,17 +94,34 @@ export class Device {
     return JSON.parse(text) as Doc<T>[];
   }
 
-  sync(): Promise<SyncReport> {
-    return this.page.evaluate(() => window.db.sync());
+  async delete(entity: string, keys: readonly string[]): Promise<void> {
+    await this.page.evaluate(
+      ([entity, keys]) =>
+        window.db.batch(async batch => {
+          for (const key of keys) await batch.collection(entity).delete(key);
+        }),
+      [entity, keys] as const,
+    );
+  }
+
+  /** Everything that is not in the truth. */
+  async pending(): Promise<Doc[]> {
+    return JSON.parse(await this.page.evaluate(async () => JSON.stringify(await window.db.pending()))) as Doc[];
+  }
+
+  sync(options: SyncOptions = {}): Promise<SyncReport> {
+    return this.page.evaluate(options => window.db.sync(options), options);
   }
 
   /** Syncs and gives the code of the error that it failed with, or none. */
-  trySync(): Promise<string | undefined> {
-    return this.page.evaluate(() =>
-      window.db.sync().then(
-        () => undefined,
-        (error: { code: string }) => error.code,
-      ),
+  trySync(options: SyncOptions = {}): Promise<string | undefined> {
+    return this.page.evaluate(
+      options =>
+        window.db.sync(options).then(
+          () => undefined,
+          (error: { code: string }) => error.code,
+        ),
+      options,
     );
   }
 
