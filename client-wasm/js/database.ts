@@ -16,7 +16,7 @@ import { Server } from './transport.ts';
 import { Turns } from './turns.ts';
 import { watch } from './watch.ts';
 
-const EVENTS = ['status', 'change', 'remap', 'rejected', 'conflict', 'airbag'] as const;
+const EVENTS = ['status', 'change', 'remap', 'rejected', 'conflict', 'airbag', 'damaged'] as const;
 
 /** How many records `each` fetches at a time. */
 const STEP = 500;

@@ -320,6 +320,8 @@ export interface Events {
   conflict: string[];
   /** The server held back a push that would delete much: sync with `confirm` if that is wanted. */
   airbag: Airbag;
+  /** Part of the local database was damaged on the disk. What was in step with the server comes back with the next sync; `lost` edits that no sync had sent cannot be read. */
+  damaged: { lost: number };
 }
 
 /** A record that got its real key. */
@@ -391,6 +393,7 @@ export type ErrorCode =
   | 'busy'
   | 'cancelled'
   | 'closed'
+  | 'damaged'
   | 'forbidden'
   | 'invalid'
   | 'not_found'

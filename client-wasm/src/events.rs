@@ -49,6 +49,11 @@ struct Change {
 }
 
 #[derive(Serialize)]
+struct Damaged {
+    lost: u64,
+}
+
+#[derive(Serialize)]
 struct Airbag {
     deletes: u64,
     changes: u64,
@@ -131,6 +136,7 @@ impl Events {
             Event::Remap(remapped) => ("remap", of(remapped)),
             Event::Rejected(keys) => ("rejected", of(keys)),
             Event::Conflict(ids) => ("conflict", of(ids)),
+            Event::Damaged { lost } => ("damaged", of(&Damaged { lost: *lost })),
             Event::Airbag {
                 deletes,
                 changes,

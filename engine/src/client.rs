@@ -20,6 +20,7 @@ mod group;
 mod ids;
 mod indexes;
 mod lock;
+mod mend;
 mod options;
 mod outgoing;
 mod ports;
@@ -284,6 +285,11 @@ impl<E: Environment> Client<E> {
             fingerprint: confirmed.sum.to_string(),
             revision: self.revision(),
         }
+    }
+
+    /// Whether records were lost to damage of the disk, and the next sync is to bring them back.
+    pub fn is_damaged(&self) -> bool {
+        self.shared().is_damaged()
     }
 
     /// The revision of the newest root known here.

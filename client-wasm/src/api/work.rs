@@ -61,7 +61,13 @@ pub(super) enum Work {
 /// Begins some work. It holds all that it needs: JavaScript may free the object meanwhile.
 pub(super) fn start(inner: &Rc<Inner>, work: Result<Work, Error>) -> Promise {
     let inner = Rc::clone(inner);
-    promise(async move { run(&inner, work?).await })
+    promise(async move {
+        let answer = run(&inner, work?).await;
+        if inner.client.is_damaged() {
+            inner.syncing.changed();
+        }
+        answer
+    })
 }
 
 async fn run(inner: &Rc<Inner>, work: Work) -> Result<JsValue, Error> {

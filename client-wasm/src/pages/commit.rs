@@ -59,12 +59,17 @@ pub(super) fn issue_root(
         if let Some(expected) = commit.expected
             && (!commit.pages.is_empty() || commit.revision.0.is_multiple_of(ROOTS_KEPT))
         {
-            let older = KeyRange::upper_bound(&revision_key(expected), None)?;
-            roots.delete(Query::KeyRange(older))?;
+            // The one before stays, for when the new one is damaged.
+            roots.delete(before_revision(expected)?)?;
         }
         Ok(kept)
     };
     write().map_err(|error: idb::Error| failure::request(&error))
+}
+
+/// All root records older than this one.
+pub(super) fn before_revision(revision: Revision) -> Result<Query, idb::Error> {
+    KeyRange::upper_bound(&revision_key(revision), Some(true)).map(Query::KeyRange)
 }
 
 fn result<E: idb::Event<Target: idb::Request>>(event: &E) -> Option<JsValue> {

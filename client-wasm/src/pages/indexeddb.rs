@@ -1,4 +1,4 @@
-//! The engine's port on IndexedDB: three calls, each one transaction.
+//! The engine's port on IndexedDB: calls of one transaction each.
 
 use std::{cell::Cell, rc::Rc};
 
@@ -10,7 +10,7 @@ use web_sys::IdbTransactionMode;
 
 use super::{
     Durability, PAGES, ROOTS,
-    commit::{Deciding, issue_pages, issue_root, member, revision},
+    commit::{Deciding, before_revision, issue_pages, issue_root, member, revision},
     failure::{self, Failure},
     handle::{Handle, Scope},
     open,
@@ -68,11 +68,18 @@ impl Inner {
         Ok(Running::watch(self.handle.begin(scope, mode)?))
     }
 
-    async fn root(&self) -> Result<Option<RootRecord>, Failure> {
+    /// The newest root record, or the newest before a revision.
+    async fn root(&self, before: Option<Revision>) -> Result<Option<RootRecord>, Failure> {
         let (running, end) = self.begin(Scope::Roots, IdbTransactionMode::Readonly)?;
-        let mut newest = store(&running, ROOTS)?
-            .open_cursor(None, Some(CursorDirection::Prev))
-            .map_err(|error| failure::request(&error))?;
+        let roots = store(&running, ROOTS)?;
+        let open = || {
+            let older = match before {
+                Some(revision) => Some(before_revision(revision)?),
+                None => None,
+            };
+            roots.open_cursor(older, Some(CursorDirection::Prev))
+        };
+        let mut newest = open().map_err(|error: idb::Error| failure::request(&error))?;
         let ended = running.ended();
         newest.on_success(move |_| ended.give(End::Done));
         match end.await {
@@ -152,7 +159,7 @@ impl Inner {
 
     /// After a handle that died during a commit: what became of it.
     async fn settle(&self, commit: &Commit, error: PagesError) -> Result<Committed, PagesError> {
-        let root = self.root().await.map_err(Failure::into_error)?;
+        let root = self.root(None).await.map_err(Failure::into_error)?;
         match root {
             Some(root) if root.revision == commit.revision && root.bytes == commit.root => {
                 Ok(Committed::Done)
@@ -168,13 +175,18 @@ impl Inner {
 
 impl Pages for IndexedDbPages {
     async fn root(&self) -> Result<Option<RootRecord>, PagesError> {
-        match self.0.root().await {
+        match self.0.root(None).await {
             Err(Failure::Lost { .. }) => {
                 self.0.handle.reopen().await?;
-                self.0.root().await.map_err(Failure::into_error)
+                self.0.root(None).await.map_err(Failure::into_error)
             }
             answer => answer.map_err(Failure::into_error),
         }
+    }
+
+    async fn root_before(&self, revision: Revision) -> Result<Option<RootRecord>, PagesError> {
+        let before = self.0.root(Some(revision)).await;
+        before.map_err(Failure::into_error)
     }
 
     async fn read(&self, ids: &[PageId]) -> Result<Vec<Option<Rc<[u8]>>>, PagesError> {
@@ -253,10 +265,11 @@ fn page(value: &JsValue) -> Option<Rc<[u8]>> {
         .map(|bytes| Rc::from(bytes.to_vec()))
 }
 
-/// The root record that a cursor stands on.
+/// The root record that a cursor stands on; where something else lies there, one of no bytes.
 fn root_record(cursor: &JsValue) -> Option<RootRecord> {
+    let bytes = member(cursor, "value")?;
     Some(RootRecord {
         revision: revision(&member(cursor, "key")?)?,
-        bytes: member(cursor, "value")?.dyn_ref::<Uint8Array>()?.to_vec(),
+        bytes: bytes.dyn_ref().map(Uint8Array::to_vec).unwrap_or_default(),
     })
 }

@@ -40,7 +40,11 @@ impl Database<'_> {
     }
 
     /// The entries of both sides that go with dropped indexes and come with fresh ones.
-    fn rebuilt(&self, dropped: &[Index], fresh: &[Index]) -> Result<(Edits, Edits), Stop> {
+    pub(super) fn rebuilt(
+        &self,
+        dropped: &[Index],
+        fresh: &[Index],
+    ) -> Result<(Edits, Edits), Stop> {
         let (mut confirmed, mut overlay) = (IndexEdits::new(fresh), IndexEdits::new(fresh));
         for index in dropped {
             for (tree, edits) in [

@@ -1,7 +1,8 @@
 //! The root record of a local database: its trees, and what the device knows of itself.
 //!
-//! Its bytes are a promise to disks: a version, then members in a fixed order. A newer
-//! version is refused, for it may mean things that this code would lose.
+//! Its bytes are a promise to disks: a version, members in a fixed order, and the checksum of all
+//! that, which every later version keeps. So damage is told from a newer version: that is refused,
+//! for it may mean things that this code would lose.
 
 use alloc::{
     borrow::ToOwned,
@@ -17,9 +18,11 @@ use super::indexes::Index;
 use super::record::{Confirmed, split_row_key};
 use crate::fingerprint::DatastoreFingerprint;
 use crate::query::Field;
-use crate::store::{FreedPages, PageId, Shape, Tree};
+use crate::store::{CHECKSUM_BYTES, FreedPages, PageId, Shape, Tree, is_sealed, seal};
 
-const VERSION: u8 = 3;
+const VERSION: u8 = 4;
+/// What a root record's checksum takes for its id.
+const ROOT: PageId = PageId([0; 16]);
 /// An attempts list over this many keeps its first and its newest.
 const ATTEMPTS_MAX: usize = 16;
 
@@ -85,6 +88,8 @@ pub(super) struct Root {
     /// As the server told them last.
     pub(super) limits: Limits,
     pub(super) staged: Option<Staged>,
+    /// Confirmed records were lost to damage, and no sync has brought them back.
+    pub(super) is_damaged: bool,
     /// Pages replaced by the newest commits: readers may still hold their roots.
     pub(super) freed: FreedPages,
 }
@@ -126,6 +131,7 @@ impl Root {
             conflicts_changed: None,
             limits: Limits::default(),
             staged: None,
+            is_damaged: false,
             freed: FreedPages::default(),
         }
     }
@@ -144,10 +150,9 @@ impl Root {
         cursor.filter(|cursor| !cursor.is_empty())
     }
 
-    pub(super) fn encode(&self) -> Vec<u8> {
-        let mut out = Vec::with_capacity(512);
-        out.push(VERSION);
-        for tree in [
+    /// All that everybody sees, in the order of their bytes.
+    pub(super) const fn trees(&self) -> [&Tree; 7] {
+        [
             &self.confirmed,
             &self.confirmed_index,
             &self.overlay,
@@ -155,7 +160,13 @@ impl Root {
             &self.aliases,
             &self.conflicts,
             &self.decisions,
-        ] {
+        ]
+    }
+
+    pub(super) fn encode(&self) -> Vec<u8> {
+        let mut out = Vec::with_capacity(512);
+        out.push(VERSION);
+        for tree in self.trees() {
             tree.encode(&mut out);
         }
         put_number(&mut out, self.indexes.len() as u64);
@@ -183,15 +194,22 @@ impl Root {
         put_number(&mut out, self.limits.pull_records.into());
         put_number(&mut out, self.limits.body_bytes);
         self.freed.encode(&mut out);
+        out.push(u8::from(self.is_damaged));
         out.push(u8::from(self.staged.is_some()));
         if let Some(staged) = &self.staged {
             staged.encode(&mut out);
         }
+        out.extend_from_slice(&[0; CHECKSUM_BYTES]);
+        seal(&ROOT, &mut out);
         out
     }
 
-    pub(super) fn decode(bytes: &[u8]) -> Result<Self, Unreadable> {
-        let mut reader = Reader::new(bytes);
+    /// `None`: the bytes are damaged.
+    pub(super) fn decode(bytes: &[u8]) -> Result<Option<Self>, Unreadable> {
+        if !is_sealed(&ROOT, bytes) {
+            return Ok(None);
+        }
+        let mut reader = Reader::new(&bytes[..bytes.len() - CHECKSUM_BYTES]);
         if reader.byte()? != VERSION {
             return Err(Unreadable);
         }
@@ -234,13 +252,14 @@ impl Root {
         root.limits.pull_records = reader.count()?;
         root.limits.body_bytes = reader.number()?;
         root.freed = FreedPages::decode(reader.rest_mut()).ok_or(Unreadable)?;
+        root.is_damaged = reader.byte()? != 0;
         root.staged = match reader.byte()? {
             0 => None,
             1 => Some(Staged::decode(&mut reader)?),
             _ => return Err(Unreadable),
         };
         if reader.is_empty() {
-            Ok(root)
+            Ok(Some(root))
         } else {
             Err(Unreadable)
         }
@@ -361,12 +380,14 @@ mod tests {
     }
 
     #[test]
-    fn a_root_comes_back_and_any_other_version_is_refused() {
+    fn a_root_comes_back_any_other_version_is_refused_and_damage_is_seen() {
         let bytes = root().encode();
-        assert_eq!(Root::decode(&bytes), Ok(root()));
-        assert_eq!(Root::decode(&bytes[..bytes.len() - 1]), Err(Unreadable));
+        assert_eq!(Root::decode(&bytes), Ok(Some(root())));
+        assert_eq!(Root::decode(&bytes[..bytes.len() - 1]), Ok(None));
         for version in [VERSION - 1, VERSION + 1] {
-            let other = [&[version], &bytes[1..]].concat();
+            let mut other = [&[version], &bytes[1..]].concat();
+            assert_eq!(Root::decode(&other), Ok(None));
+            seal(&ROOT, &mut other);
             assert_eq!(Root::decode(&other), Err(Unreadable));
         }
     }
@@ -380,12 +401,12 @@ mod tests {
         assert_eq!(hex, GOLDEN);
     }
 
-    const GOLDEN: &str = "0300000000000114010100000009000000030c6b65790276616c7565010100000000000000000000\
-         00000000000000000000000000000000000000000000000000000000000000000000000000010304\
-         746f646f02046c6973740775706461746564ac02ab02010000000000000000000000000000000701\
-         00000000000000000000000000000008046f7572730800000000000f42410800000000000f4242d0\
-         0fd00f80808004010500000000000000010909090909090909090909090909090901000000000002\
-         6174000101010101010101010101010101010101";
+    const GOLDEN: &str = "0400000000000118010100000009000000030c6b65790276616c7565000000000101000000000000\
+         00000000000000000000000000000000000000000000000000000000000000000000000000000000\
+         00010304746f646f02046c6973740775706461746564ac02ab020100000000000000000000000000\
+         0000070100000000000000000000000000000008046f7572730800000000000f4241080000000000\
+         0f4242d00fd00f808080040105000000000000000109090909090909090909090909090909000100\
+         0000000002617400010101010101010101010101010101010162e450f9";
 
     #[test]
     fn a_long_list_of_attempts_keeps_its_first_and_its_newest() {

@@ -23,7 +23,7 @@ use uuid::Uuid;
 use self::offer::Offered;
 use super::by_row::ByRow;
 use super::outgoing::Outgoing;
-use super::shared::Shared;
+use super::shared::{Shared, damaged};
 use super::wire::{Members, Request};
 use super::{
     Cancel, Environment, Error, ErrorCode, Event, Phase, Progress, Reply, SyncOptions, SyncReport,
@@ -90,20 +90,31 @@ pub(super) async fn sync<E: Environment>(
     cancel: &Cancel,
     report: &mut SyncReport,
 ) -> Result<(), Error> {
+    if options.mode == Mode::Repair {
+        shared.verify(true).await?;
+    }
     let mut lessons = Lessons::default();
     let mut round = 0;
     loop {
         round += 1;
+        let was_damaged = shared.is_damaged();
         let outcome = Session::new(shared, options, cancel, report, lessons)
             .run()
             .await;
         let error = match outcome {
             Ok(End::Again) if round < ROUNDS_MAX => continue,
-            Ok(_) => return Ok(()),
+            Ok(_) if shared.has_come_right(report.in_sync).await? || round == ROUNDS_MAX => {
+                return Ok(());
+            }
+            Ok(_) => continue,
             Err(error) => error,
         };
         if round == ROUNDS_MAX {
             return Err(error);
+        }
+        if shared.is_damaged() && !was_damaged {
+            // It came upon damage, which is out of the way now.
+            continue;
         }
         match error.problem_code() {
             Some(Code::StaleDevice) => rename_device(shared).await?,
@@ -210,11 +221,19 @@ impl<'c, E: Environment> Session<'c, E> {
 
     /// One call: a refused token is renewed once; a sync that was cancelled makes no more.
     async fn call(&mut self, path: &str, body: String) -> Result<Canonical, Error> {
+        if self.shared.is_damaged() && self.takes_lack_for_deletion() {
+            return Err(damaged());
+        }
         if self.cancel.is_cancelled() {
             return Err(Error::new(ErrorCode::Cancelled, "the sync was cancelled"));
         }
         let called = call(self.shared, path, body).await;
         self.account(called)
+    }
+
+    /// Whether this session makes the truth what is held here: what damage took is no deletion.
+    const fn takes_lack_for_deletion(&self) -> bool {
+        self.options.mirror || matches!(self.mode, Mode::Slow | Mode::PushTruth)
     }
 
     /// Counts a call in the report.

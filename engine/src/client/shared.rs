@@ -31,6 +31,10 @@ impl<E: Environment> Pages for PagesOf<E> {
         self.0.pages().root().await
     }
 
+    async fn root_before(&self, revision: Revision) -> Result<Option<RootRecord>, PagesError> {
+        self.0.pages().root_before(revision).await
+    }
+
     async fn read(&self, ids: &[PageId]) -> Result<Vec<Option<Rc<[u8]>>>, PagesError> {
         self.0.pages().read(ids).await
     }
@@ -107,6 +111,8 @@ pub(super) struct Shared<E: Environment> {
     pub(super) backoff: Cell<Backoff>,
     /// The attempt that the server answered with no session.
     pub(super) idle_attempt: Cell<Option<Uuid>>,
+    /// Whether all pages were read once since the database was opened, or made since.
+    pub(super) is_verified: Cell<bool>,
     events: RefCell<Vec<Event>>,
     listener: RefCell<Option<Rc<dyn Fn()>>>,
 }
@@ -131,10 +137,12 @@ impl<E: Environment> Shared<E> {
             status: RefCell::default(),
             backoff: Cell::default(),
             idle_attempt: Cell::default(),
+            is_verified: Cell::default(),
             events: RefCell::default(),
             listener: RefCell::default(),
         };
-        shared.reload().await?;
+        let is_there = shared.reload().await?;
+        shared.is_verified.set(!is_there);
         Ok(shared)
     }
 
@@ -143,16 +151,38 @@ impl<E: Environment> Shared<E> {
         Rc::clone(&self.current.borrow())
     }
 
-    /// Reads the newest root from the disk; true: it is another.
+    /// Reads the newest root from the disk; true: it is another. Where that is damaged, an older one
+    /// counts, and where none is left, all begins anew.
     pub(super) async fn reload(&self) -> Result<bool, Error> {
-        let Some(record) = self.store.root().await? else {
-            return Ok(false);
-        };
-        if self.current.borrow().revision == Some(record.revision) {
+        let newest = self.store.root().await?;
+        let revision = newest.as_ref().map(|newest| newest.revision);
+        let current = self.current();
+        if revision == current.revision {
             return Ok(false);
         }
-        let root = Root::decode(&record.bytes)?;
-        self.install(record.revision, root);
+        let Some(mut record) = newest.filter(|_| revision > current.revision) else {
+            // The root that is known here was deleted by hand: it is written anew.
+            let root = current.root.clone();
+            self.current.replace(Rc::new(Current { revision, root }));
+            return Ok(true);
+        };
+        let mut is_damaged = false;
+        let mut root = loop {
+            if let Some(root) = Root::decode(&record.bytes)? {
+                break root;
+            }
+            is_damaged = true;
+            match self.store.root_before(record.revision).await? {
+                Some(before) => record = before,
+                None => break Root::new(self.random_uuid()),
+            }
+        };
+        root.is_damaged |= is_damaged;
+        self.install(revision, root);
+        if is_damaged {
+            // What the newest edits were, it alone knew.
+            self.tell(Event::Damaged { lost: 1 });
+        }
         Ok(true)
     }
 
@@ -241,12 +271,14 @@ impl<E: Environment> Shared<E> {
     // What waits is compiled once each, whatever is looked for or planned: the callers above
     // keep the answers.
 
-    async fn look_again(&self, look: &mut LookAt<'_>) -> Result<(), Error> {
+    pub(super) async fn look_again(&self, look: &mut LookAt<'_>) -> Result<(), Error> {
         for _ in 0..RESTARTS_MAX {
             let current = self.current();
             match self.look_once(&current, look).await {
-                Err(Failed::Pages(StoreError::Vanished(_)))
-                    if self.is_overtaken(&current).await? => {}
+                Err(Failed::Pages(StoreError::Unreadable(page))) => {
+                    let _turn = self.writing.hold().await;
+                    self.get_over(&current, page).await?;
+                }
                 outcome => return Ok(outcome?),
             }
         }
@@ -257,13 +289,15 @@ impl<E: Environment> Shared<E> {
     }
 
     async fn look_only_at(&self, moment: &Current, look: &mut LookAt<'_>) -> Result<(), Error> {
-        let looked = self.look_once(moment, look).await;
-        looked.map_err(|error| match error {
-            Failed::Pages(StoreError::Vanished(_)) => {
-                Error::new(ErrorCode::Busy, "others have changed too much meanwhile")
+        match self.look_once(moment, look).await {
+            Err(Failed::Pages(StoreError::Unreadable(page))) => {
+                let _turn = self.writing.hold().await;
+                self.get_over(moment, page).await?;
+                let message = "others have changed too much meanwhile";
+                Err(Error::new(ErrorCode::Busy, message))
             }
-            error => error.into(),
-        })
+            looked => Ok(looked?),
+        }
     }
 
     async fn look_once(&self, moment: &Current, look: &mut LookAt<'_>) -> Result<(), Failed> {
@@ -282,9 +316,8 @@ impl<E: Environment> Shared<E> {
         loop {
             let current = self.current();
             let written = match self.plan(&current, plan).await {
-                Err(Failed::Pages(StoreError::Vanished(_)))
-                    if self.is_overtaken(&current).await? =>
-                {
+                Err(Failed::Pages(StoreError::Unreadable(page))) => {
+                    self.get_over(&current, page).await?;
                     continue;
                 }
                 planned => planned?,
@@ -361,16 +394,13 @@ impl<E: Environment> Shared<E> {
                 }
             }
         }
-        self.install(revision, root);
+        self.install(Some(revision), root);
         Ok(Committed::Done)
     }
 
     /// Goes on from this root, and tells what that changes.
-    fn install(&self, revision: Revision, root: Root) {
-        let before = self.current.replace(Rc::new(Current {
-            revision: Some(revision),
-            root,
-        }));
+    fn install(&self, revision: Option<Revision>, root: Root) {
+        let before = self.current.replace(Rc::new(Current { revision, root }));
         let now = self.current();
         let (was, is) = (&before.root, &now.root);
         let is_seen = was.overlay != is.overlay
@@ -379,18 +409,50 @@ impl<E: Environment> Shared<E> {
             || was.decisions != is.decisions;
         if is_seen {
             self.tell(Event::Change {
-                revision: revision.0,
+                revision: revision.map_or(0, |revision| revision.0),
             });
         }
         self.update_status(&|status| {
+            if now.root.is_damaged {
+                status.error = Some(damaged());
+            }
             status.pending = now.root.overlay.len();
             status.last_sync = now.root.last_sync.map(|at| at.to_string());
         });
     }
 
-    async fn is_overtaken(&self, current: &Rc<Current>) -> Result<bool, Error> {
+    /// A page of this root cannot be read: others have gone on since, and theirs is the newest now;
+    /// or it is damaged, and what is left becomes the newest. For whoever holds the `writing` lock.
+    pub(super) async fn get_over(&self, current: &Current, page: PageId) -> Result<(), Error> {
         self.reload().await?;
-        Ok(self.current().revision != current.revision)
+        if self.current().revision != current.revision {
+            return Ok(());
+        }
+        let mut lost = None;
+        let written = self
+            .plan(current, &mut |database| {
+                lost = database.mend(&[])?;
+                match lost {
+                    Some(_) => Ok(()),
+                    None => Err(Error::from(StoreError::Unreadable(page)).into()),
+                }
+            })
+            .await?;
+        match self.commit(current, written).await? {
+            Committed::Done => self.tell_damage(lost),
+            Committed::Stale => {
+                self.reload().await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Tells how many edits were lost.
+    pub(super) fn tell_damage(&self, lost: Option<u64>) {
+        if let Some(lost) = lost {
+            self.update_status(&|status| status.error = Some(damaged()));
+            self.tell(Event::Damaged { lost });
+        }
     }
 
     pub(super) fn random<const N: usize>(&self) -> [u8; N] {
@@ -497,7 +559,15 @@ impl From<StoreError> for Error {
     fn from(error: StoreError) -> Self {
         match error {
             StoreError::Pages(error) => error.into(),
-            damaged => Self::caused(ErrorCode::Storage, &damaged),
+            StoreError::Unreadable(_) => damaged(),
         }
     }
+}
+
+/// What was damaged on the disk is missing.
+pub(super) fn damaged() -> Error {
+    Error::new(
+        ErrorCode::Damaged,
+        "part of the local database was damaged on the disk",
+    )
 }

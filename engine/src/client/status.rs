@@ -106,6 +106,12 @@ pub enum Event {
     Rejected(Vec<String>),
     /// Conflicts of these ids wait for a person, and did not before.
     Conflict(Vec<String>),
+    /// Part of the local database was damaged on the disk. What was in step with the server comes
+    /// back with the next sync.
+    Damaged {
+        /// How many edits that no sync has sent were lost.
+        lost: u64,
+    },
     /// The server held a push that would delete too much.
     Airbag {
         /// How many records it would delete.

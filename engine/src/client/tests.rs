@@ -3,6 +3,7 @@
 mod answers;
 mod chaos;
 mod conflicts;
+mod damage;
 mod local;
 mod model;
 mod reconcile;

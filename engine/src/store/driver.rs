@@ -6,7 +6,7 @@ use core::cell::RefCell;
 use super::cache::Cache;
 use super::page::Page;
 use super::paged::{Lack, PageSource, TreeError};
-use super::port::{Commit, Committed, PageId, Pages, PagesError, RootRecord};
+use super::port::{Commit, Committed, PageId, Pages, PagesError, Revision, RootRecord};
 use super::workspace::{Changes, Workspace};
 
 /// A disk of pages with a cache before it.
@@ -19,12 +19,10 @@ pub struct Store<P> {
 /// Why a look or a plan came to no end.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum StoreError {
-    /// A page of this root was freed meanwhile: start again at the newest root.
-    #[error("the page {0} was freed: read the root again")]
-    Vanished(PageId),
-    /// The disk gave back something else than was written.
-    #[error("the page {0} is damaged")]
-    Damaged(PageId),
+    /// The disk has no such page, or another one than was written. Where the root is not the newest
+    /// any more, it was freed: start again at that one.
+    #[error("the page {0} is missing or damaged")]
+    Unreadable(PageId),
     /// The disk failed.
     #[error(transparent)]
     Pages(#[from] PagesError),
@@ -69,13 +67,21 @@ impl<P: Pages> Store<P> {
         self.pages.root().await
     }
 
+    /// The root record before this one, where one is kept.
+    ///
+    /// # Errors
+    /// Where the disk fails.
+    pub async fn root_before(&self, revision: Revision) -> Result<Option<RootRecord>, PagesError> {
+        self.pages.root_before(revision).await
+    }
+
     /// Calls `look` until it lacks no page, and gives its answer.
     ///
     /// A [`Cursor`](super::Cursor) or a [`Diff`](super::Diff) goes on where it was when it
     /// is called again.
     ///
     /// # Errors
-    /// [`StoreError`] where a page was freed or is damaged, or the disk fails.
+    /// [`StoreError`] where a page cannot be read, or the disk fails.
     pub async fn read<T>(
         &self,
         mut look: impl FnMut(&AtHand<'_>) -> Result<T, TreeError>,
@@ -116,7 +122,7 @@ impl<P: Pages> Store<P> {
     /// clones of them, and to answer with these.
     ///
     /// # Errors
-    /// [`StoreError`] where a page was freed or is damaged, or the disk fails.
+    /// [`StoreError`] where a page cannot be read, or the disk fails.
     pub async fn plan<T>(
         &self,
         seed: [u8; 12],
@@ -148,7 +154,7 @@ impl<P: Pages> Store<P> {
         if answer == Committed::Done {
             let mut cache = self.cache.borrow_mut();
             for (id, bytes) in &commit.pages {
-                if let Some(page) = Page::checked(bytes.clone()) {
+                if let Some(page) = Page::checked(id, bytes.clone()) {
                     cache.insert(*id, page);
                 }
             }
@@ -159,15 +165,17 @@ impl<P: Pages> Store<P> {
     async fn fetch(&self, lack: TreeError, held: &mut Cache) -> Result<(), StoreError> {
         let ids: Vec<PageId> = match lack.into_lack() {
             Lack::Missing(ids) => ids,
-            Lack::Damaged(id) => return Err(StoreError::Damaged(id)),
+            Lack::Damaged(id) => return Err(StoreError::Unreadable(id)),
         };
         let found = self.pages.read(&ids).await?;
         let mut cache = self.cache.borrow_mut();
         for (id, bytes) in ids.into_iter().zip(found) {
-            let bytes = bytes.ok_or(StoreError::Vanished(id))?;
-            let page = Page::checked(bytes).ok_or(StoreError::Damaged(id))?;
-            cache.insert(id, page.clone());
-            held.insert(id, page);
+            let page = bytes.and_then(|bytes| Page::checked(&id, bytes));
+            if let Some(page) = &page {
+                cache.insert(id, page.clone());
+            }
+            // Whoever can do without it is asked again, too.
+            held.insert(id, page.unwrap_or_else(Page::unreadable));
         }
         Ok(())
     }

@@ -12,7 +12,9 @@ use alloc::vec::Vec;
 
 use super::pack::{Child, Item, Items, Run};
 use super::page::{Page, Place};
-use super::paged::{PageSource, PageTree, Root, Shape, TreeError, expected_kind, load, missing};
+use super::paged::{
+    Lack, PageSource, PageTree, Root, Shape, TreeError, expected_kind, load, missing, value_at,
+};
 use super::port::PageId;
 use super::summary::Summary;
 use crate::sort::sort_by;
@@ -90,6 +92,8 @@ pub(super) struct Draft<'w> {
     shape: &'static Shape,
     seed: [u8; 12],
     first_number: usize,
+    /// Whether it leaves out what cannot be read; there are no other edits then.
+    mends: bool,
     /// The new pages, numbered on from the first number.
     pub(super) written: Vec<Page>,
     pub(super) replaced: Vec<PageId>,
@@ -102,6 +106,7 @@ impl<'w> Draft<'w> {
         shape: &'static Shape,
         seed: [u8; 12],
         first_number: usize,
+        mends: bool,
     ) -> Self {
         let (written, replaced, missing) = (vec![], vec![], vec![]);
         Self {
@@ -109,6 +114,7 @@ impl<'w> Draft<'w> {
             shape,
             seed,
             first_number,
+            mends,
             written,
             replaced,
             missing,
@@ -121,9 +127,14 @@ impl<'w> Draft<'w> {
         tree: &PageTree,
         edits: &Edits,
     ) -> Result<Option<PageTree>, TreeError> {
-        let run = match tree.root_page(self.source)? {
-            Some(page) => self.edit(&page, tree.height, Box::default(), edits.as_slice())?,
-            None => plant(edits.as_slice()),
+        let run = match tree.root_page(self.source).map_err(TreeError::into_lack) {
+            Ok(Some(page)) => self.edit(&page, tree.height, Box::default(), edits.as_slice())?,
+            Ok(None) => plant(edits.as_slice()),
+            Err(Lack::Damaged(id)) if self.mends => {
+                self.replaced.push(id);
+                return Ok(Some(PageTree::new(self.shape)));
+            }
+            Err(lack) => return Err(lack.into()),
         };
         if !self.missing.is_empty() {
             return Err(missing(core::mem::take(&mut self.missing)));
@@ -146,7 +157,29 @@ impl<'w> Draft<'w> {
         if height > 1 {
             return self.edit_branch(page, height, low, edits);
         }
+        if self.mends {
+            return Ok(self.mend_leaf(page, low));
+        }
         Ok(self.edit_leaf(page, low, edits))
+    }
+
+    /// Leaves out the large values that cannot be read; `None`: it is whole.
+    fn mend_leaf<'e>(&mut self, page: &Page, low: Box<[u8]>) -> Option<Run<'e>> {
+        let mut items = Vec::with_capacity(page.count());
+        for slot in 0..page.count() {
+            match value_at(self.source, page, slot) {
+                Ok(Ok(_)) => {}
+                Ok(Err(lacking)) => self.missing.push(lacking),
+                Err(_) => continue,
+            }
+            items.push(Item::kept(page, slot));
+        }
+        (items.len() < page.count()).then_some(Run {
+            low,
+            items: Items::Leaf(items),
+            appended: false,
+            shrunk: true,
+        })
     }
 
     fn edit_leaf<'e>(&mut self, page: &Page, low: Box<[u8]>, edits: &'e [Edit]) -> Option<Run<'e>> {
@@ -210,15 +243,24 @@ impl<'w> Draft<'w> {
             edits = rest;
             let child = Child::of_branch(page, slot, if slot == 0 { &low } else { page.key(slot) });
             let is_starving = edited.children.is_empty() && self.is_underfull(edited.run.as_ref());
-            if below.is_empty() && !is_starving {
+            if below.is_empty() && !is_starving && !self.mends {
                 self.close_run(&mut edited, height)?;
                 edited.children.push(child);
                 continue;
             }
-            let Some(child_page) = load(self.source, child.id, expected_kind(height - 1))? else {
-                self.missing.push(child.id);
-                edited.children.push(child);
-                continue;
+            let child_page = match load(self.source, child.id, expected_kind(height - 1)) {
+                Ok(Some(page)) => page,
+                Ok(None) => {
+                    self.missing.push(child.id);
+                    edited.children.push(child);
+                    continue;
+                }
+                Err(_) if self.mends => {
+                    self.replaced.push(child.id);
+                    edited.changed = true;
+                    continue;
+                }
+                Err(damaged) => return Err(damaged),
             };
             match self.edit(&child_page, height - 1, child.low.clone(), below)? {
                 Some(run) => {
@@ -349,8 +391,9 @@ impl<'w> Draft<'w> {
 
     fn add_page(&mut self, page: Page) -> PageId {
         let number = self.first_number + self.written.len();
-        self.written.push(page);
-        PageId::numbered(self.seed, u32::try_from(number).unwrap_or(u32::MAX))
+        let id = PageId::numbered(self.seed, u32::try_from(number).unwrap_or(u32::MAX));
+        self.written.push(page.sealed(&id));
+        id
     }
 }
 

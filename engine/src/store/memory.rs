@@ -31,6 +31,8 @@ pub enum Fault {
 #[derive(Clone, Debug, Default)]
 struct Disk {
     root: Option<RootRecord>,
+    /// The root before it.
+    before: Option<RootRecord>,
     pages: HashMap<PageId, Rc<[u8]>>,
     commits: u64,
     reads: u64,
@@ -73,6 +75,31 @@ impl MemoryPages {
         self.0.borrow().pages.keys().copied().collect()
     }
 
+    /// Damages the disk by hand: gives the bytes of a page to `damage`, and keeps what that makes of
+    /// them; `None`: the page is gone.
+    pub fn damage(&self, id: &PageId, damage: impl FnOnce(&[u8]) -> Option<Vec<u8>>) {
+        let mut disk = self.0.borrow_mut();
+        if let Some(page) = disk.pages.remove(id)
+            && let Some(bytes) = damage(&page)
+        {
+            disk.pages.insert(*id, bytes.into());
+        }
+    }
+
+    /// Damages the newest `count` root records by hand, as [`Self::damage`] does pages.
+    pub fn damage_roots(&self, count: usize, damage: impl Fn(&[u8]) -> Option<Vec<u8>>) {
+        let disk = &mut *self.0.borrow_mut();
+        for root in [&mut disk.root, &mut disk.before].into_iter().take(count) {
+            *root = root.take().and_then(|root| {
+                let (revision, bytes) = (root.revision, damage(&root.bytes)?);
+                Some(RootRecord { revision, bytes })
+            });
+        }
+        if disk.root.is_none() {
+            disk.root = disk.before.take();
+        }
+    }
+
     /// How many bytes the pages take together.
     pub fn page_bytes(&self) -> usize {
         self.0.borrow().pages.values().map(|page| page.len()).sum()
@@ -102,10 +129,11 @@ impl Disk {
         for id in &commit.freed {
             self.pages.remove(id);
         }
-        self.root = Some(RootRecord {
+        let root = RootRecord {
             revision: commit.revision,
             bytes: commit.root.clone(),
-        });
+        };
+        self.before = self.root.replace(root);
         match fault {
             Some(_) => Err(PagesError::Closed("after a commit".to_owned())),
             None => Ok(Committed::Done),
@@ -120,6 +148,11 @@ impl Disk {
 impl Pages for MemoryPages {
     async fn root(&self) -> Result<Option<RootRecord>, PagesError> {
         Ok(self.0.borrow().root.clone())
+    }
+
+    async fn root_before(&self, revision: Revision) -> Result<Option<RootRecord>, PagesError> {
+        let before = self.0.borrow().before.clone();
+        Ok(before.filter(|before| before.revision < revision))
     }
 
     async fn read(&self, ids: &[PageId]) -> Result<Vec<Option<Rc<[u8]>>>, PagesError> {

@@ -33,8 +33,8 @@ pub enum Lack {
     /// These pages are needed first; nothing was changed.
     #[error("{} pages are not at hand", .0.len())]
     Missing(Vec<PageId>),
-    /// The page is not what the tree says it is.
-    #[error("the page {0} is damaged")]
+    /// The page cannot be read, or is not what the tree says it is.
+    #[error("the page {0} is missing or damaged")]
     Damaged(PageId),
 }
 
@@ -62,6 +62,12 @@ impl TreeError {
     /// What it is.
     pub fn into_lack(self) -> Lack {
         *self.0
+    }
+}
+
+impl From<Lack> for TreeError {
+    fn from(lack: Lack) -> Self {
+        Self(Box::new(lack))
     }
 }
 
@@ -181,7 +187,7 @@ impl PageTree {
                 let length = take_size(bytes)?;
                 let (page, rest) = bytes.split_at_checked(length)?;
                 *bytes = rest;
-                Root::Inline(Page::checked(page.into())?)
+                Root::Inline(Page::inline(page.into())?)
             }
             [2] => Root::Page(PageId(take(bytes)?)),
             _ => return None,

@@ -1,4 +1,4 @@
-//! The port behind which the disk lies: three calls that IndexedDB, memory or a file gives.
+//! The port behind which the disk lies: calls that IndexedDB, memory or a file gives.
 //!
 //! The contract, each rule with a test in [`conformance`](super::conformance):
 //!
@@ -149,6 +149,13 @@ pub enum PagesError {
 pub trait Pages {
     /// The present root record, if there ever was a commit.
     fn root(&self) -> impl Future<Output = Result<Option<RootRecord>, PagesError>>;
+
+    /// The newest root record of before this revision, as long as one is kept: what is left where
+    /// the present one is damaged. A disk may keep none.
+    fn root_before(
+        &self,
+        revision: Revision,
+    ) -> impl Future<Output = Result<Option<RootRecord>, PagesError>>;
 
     /// The pages of these ids, in their order; `None` for one that is not there.
     fn read(

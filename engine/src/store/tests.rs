@@ -383,7 +383,8 @@ impl PageSource for Newer<'_> {
         let made = self.changes.pages.iter().find(|(made, _)| made == id);
         made.map(|(_, page)| page.clone()).or_else(|| {
             let found = pollster::block_on(self.world.store.pages().read(&[*id])).unwrap();
-            found.into_iter().flatten().next().and_then(Page::checked)
+            let bytes = found.into_iter().flatten().next();
+            bytes.and_then(|bytes| Page::checked(id, bytes))
         })
     }
 }
@@ -425,4 +426,54 @@ fn rule_s10_small_changes_write_no_page_until_they_are_many() {
     });
     assert!((10..30).contains(&fitting.count()));
     assert_eq!(world.tree.buffered_keys().count(), 0, "all go together");
+}
+
+/// S-11: whichever pages are damaged, what the others hold stays, and nothing else.
+#[test]
+fn rule_s11_a_damaged_page_is_found_and_takes_nothing_else_with_it() {
+    for (round, shape) in SHAPES.iter().cycle().enumerate().take(48) {
+        let mut world = World::new(shape);
+        let put = |number: u32| {
+            let bytes = if number.is_multiple_of(40) { 9_000 } else { 10 };
+            Edit::put(number.to_be_bytes(), vec![7; bytes])
+        };
+        world.change(&[(0..900).map(put).collect()]);
+        world.change(&[(900..903).map(put).collect()]);
+        let ids = world.store.read(|pages| world.tree.page_ids(pages));
+        let ids = pollster::block_on(ids).unwrap();
+        let (id, other) = (ids[round * 7 % ids.len()], ids[(round * 5 + 1) % ids.len()]);
+        let disk = world.store.pages().clone();
+        let other = pollster::block_on(disk.read(&[other])).unwrap()[0].clone();
+        let other = other.filter(|_| round % 4 == 3).map(|other| other.to_vec());
+        disk.damage(&id, |bytes| match round % 4 {
+            0 => None,
+            1 => Some(bytes[..bytes.len() - 1].to_vec()),
+            2 => Some([&bytes[..3], &[bytes[3] ^ 1], &bytes[4..]].concat()),
+            _ => other.filter(|other| *other != bytes),
+        });
+        world.store = Store::new(disk, 1 << 20);
+        let planned = world.store.plan([99; 12], |workspace| {
+            let mut tree = world.tree.clone();
+            assert!(workspace.mend(&mut tree)?);
+            assert!(!workspace.mend(&mut tree)?);
+            Ok(tree)
+        });
+        let (tree, changes) = pollster::block_on(planned).unwrap();
+        let pages = Newer {
+            world: &world,
+            changes: &changes,
+        };
+        let (mut cursor, mut left) = (
+            Cursor::new(&tree, KeyRange::ALL, Direction::Ascending),
+            Model::new(),
+        );
+        while let Some(entry) = cursor.next(&pages).unwrap() {
+            left.insert(entry.key.to_vec(), entry.value.to_vec());
+        }
+        assert_eq!(tree.summary(), summary(shape, left.iter()), "round {round}");
+        let is_kept = |(key, value): (&Vec<u8>, _)| world.model.get(key) == Some(value);
+        assert!(left.iter().all(is_kept) && left.len() < world.model.len());
+        // All but the root has others beside it.
+        assert!(id == ids[0] || !left.is_empty(), "round {round}");
+    }
 }

@@ -56,19 +56,39 @@ impl<'s> Workspace<'s> {
         }
         if tree.has_room(edits) {
             let waiting = tree.as_waiting(&*self, edits)?;
-            return self.apply_to_pages(&mut tree.buffer, &waiting);
+            return self.apply_to_pages(&mut tree.buffer, &waiting, false);
         }
         if tree.buffer_leaf().is_none() {
-            return self.apply_to_pages(&mut tree.pages, edits);
+            return self.apply_to_pages(&mut tree.pages, edits, false);
         }
         let edits = tree.with_waiting(edits);
-        self.apply_to_pages(&mut tree.pages, &edits)?;
+        self.apply_to_pages(&mut tree.pages, &edits, false)?;
         tree.buffer = Tree::new(tree.pages.shape).buffer;
         Ok(true)
     }
 
-    fn apply_to_pages(&mut self, tree: &mut PageTree, edits: &Edits) -> Result<bool, TreeError> {
-        let mut draft = Draft::new(&*self, tree.shape, self.seed, self.made.len());
+    /// Leaves out of a tree what cannot be read. It reads all of it. False: it is whole.
+    ///
+    /// # Errors
+    /// [`TreeError`] where pages are lacking.
+    pub fn mend(&mut self, tree: &mut Tree) -> Result<bool, TreeError> {
+        // What waits tells of the pages what they held before.
+        let waiting = tree.with_waiting(&Edits::default());
+        if !self.apply_to_pages(&mut tree.pages, &Edits::default(), true)? {
+            return Ok(false);
+        }
+        tree.buffer = Tree::new(tree.pages.shape).buffer;
+        self.apply(tree, &waiting)?;
+        Ok(true)
+    }
+
+    fn apply_to_pages(
+        &mut self,
+        tree: &mut PageTree,
+        edits: &Edits,
+        mends: bool,
+    ) -> Result<bool, TreeError> {
+        let mut draft = Draft::new(&*self, tree.shape, self.seed, self.made.len(), mends);
         let Some(changed) = draft.apply(tree, edits)? else {
             return Ok(false);
         };

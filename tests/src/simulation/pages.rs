@@ -29,6 +29,10 @@ impl Pages for Disk {
         self.pages.root().await
     }
 
+    async fn root_before(&self, revision: Revision) -> Result<Option<RootRecord>, PagesError> {
+        self.pages.root_before(revision).await
+    }
+
     async fn read(&self, ids: &[PageId]) -> Result<Vec<Option<Rc<[u8]>>>, PagesError> {
         self.wait().await;
         self.pages.read(ids).await

@@ -1,5 +1,6 @@
 //! A device's disk with damaged bytes: the root record and every page, of a database in which all is
-//! in use. Whatever lies there, it is an error or a value, never a panic, and it ends.
+//! in use. Whatever lies there, it is an error or a value, never a panic, and it ends. Also where
+//! the checksum is right, as only a fault of our own would make it.
 
 use std::{
     cell::{Cell, RefCell},
@@ -10,7 +11,9 @@ use std::{
 use serde_json::json;
 use tidemark_engine::{
     client::{Cancel, Client, DeclaredIndex, Operation, Options, SyncOptions},
-    store::{Commit, Committed, MemoryPages, PageId, Pages, PagesError, RootRecord},
+    store::{
+        Commit, Committed, MemoryPages, PageId, Pages, PagesError, Revision, RootRecord, seal,
+    },
 };
 
 use crate::{
@@ -32,6 +35,10 @@ struct Damaged {
 impl Pages for Damaged {
     async fn root(&self) -> Result<Option<RootRecord>, PagesError> {
         Ok(self.root.borrow().clone())
+    }
+
+    async fn root_before(&self, _: Revision) -> Result<Option<RootRecord>, PagesError> {
+        Ok(None)
     }
 
     async fn read(&self, ids: &[PageId]) -> Result<Vec<Option<Rc<[u8]>>>, PagesError> {
@@ -95,9 +102,22 @@ fn any_bytes_on_a_disk_are_read_or_refused() {
             return;
         };
         let (mut root, mut pages) = (root.clone(), pages.clone());
+        let mut bytes = bytes.to_vec();
+        let is_sealed = bytes.len().is_multiple_of(2);
         match usize::from(*place) % (pages.len() + 1) {
-            0 => root.bytes = bytes.to_vec(),
-            page => pages[page - 1].1 = bytes.into(),
+            0 => {
+                if is_sealed {
+                    seal(&PageId([0; 16]), &mut bytes);
+                }
+                root.bytes = bytes;
+            }
+            page => {
+                let (id, page) = &mut pages[page - 1];
+                if is_sealed {
+                    seal(id, &mut bytes);
+                }
+                *page = bytes.into();
+            }
         }
         let damaged = Damaged {
             root: RefCell::new(Some(root)),

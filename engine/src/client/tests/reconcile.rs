@@ -15,7 +15,7 @@ use crate::client::{Client, SyncOptions};
 use crate::store::{Fault, MemoryPages};
 
 /// Splitmix64, of a counter.
-fn dice(seed: u64) -> impl FnMut(usize) -> usize {
+pub(super) fn dice(seed: u64) -> impl FnMut(usize) -> usize {
     let mut state = seed;
     move |sides| {
         state = state.wrapping_add(0x9E37_79B9_7F4A_7C15);
@@ -43,7 +43,7 @@ async fn in_step(seed: u64, count: usize) -> (Tab, Client<Tab>, Rc<RefCell<Model
     (tab, client, model)
 }
 
-async fn held(client: &Client<Tab>) -> BTreeMap<String, String> {
+pub(super) async fn held(client: &Client<Tab>) -> BTreeMap<String, String> {
     let mut held = BTreeMap::new();
     for entity in ["note", "todo"] {
         let docs = client.find(entity, "").await.unwrap();

@@ -14,7 +14,9 @@ use crate::client::{
     Cancel, Client, Doc, Environment, Operation, Options, Reply, SyncOptions, Transport,
     TransportError,
 };
-use crate::store::{Commit, Committed, MemoryPages, PageId, Pages, PagesError, RootRecord};
+use crate::store::{
+    Commit, Committed, MemoryPages, PageId, Pages, PagesError, Revision, RootRecord,
+};
 
 /// Answers a call: path and body in, reply out.
 pub(super) type Play = Box<dyn FnMut(&str, &str) -> Result<Reply, TransportError>>;
@@ -26,6 +28,11 @@ impl Pages for Slow {
     async fn root(&self) -> Result<Option<RootRecord>, PagesError> {
         step_back().await;
         self.0.root().await
+    }
+
+    async fn root_before(&self, revision: Revision) -> Result<Option<RootRecord>, PagesError> {
+        step_back().await;
+        self.0.root_before(revision).await
     }
 
     async fn read(&self, ids: &[PageId]) -> Result<Vec<Option<Rc<[u8]>>>, PagesError> {
