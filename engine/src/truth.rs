@@ -20,6 +20,7 @@ mod compaction;
 mod conflict;
 mod expected;
 mod finish;
+mod flow;
 mod judge;
 mod mingle;
 mod open;
@@ -27,25 +28,28 @@ mod policies;
 mod push;
 mod reconcile;
 mod record;
+mod replacing;
 mod settle;
 mod view;
 mod window;
 
-pub use airbag::{Airbag, Held};
+pub use airbag::{Airbag, Held, Weighs};
 pub use claim::{Base, Claim};
 pub use compaction::{Bounds, Holder, Reader, Retention, Superseded};
 pub use conflict::{Conflict, Side};
 pub use expected::{Compared, Exception, Pulled, acknowledge, expected};
 pub use finish::{FinishView, is_in_sync, last_sync_after};
+pub use flow::{Flow, Override};
 pub use judge::{Change, Judged, Name, is_object, judge};
 pub use mingle::{Answer, Closed, Commit, Counts, Head, Mingle, NewVersion, Pusher, Rules, Writes};
-pub use open::{OpenView, Opened, open, refuse_unsupported};
+pub use open::{OpenView, Opened, check, open};
 pub use policies::Policies;
 pub use push::{LocalKey, Push, Resolved};
 pub use reconcile::{
     Bucket, Changed, Cutter, Deviations, Difference, Expected, Holding, Item, Span, Step, Sum,
     Told, Verdict, differences, fold, narrowed, read_ranges,
 };
+pub use replacing::{Mark, Named, rejected_ids};
 pub use settle::{Choice, SETTLER};
 pub use view::View;
 pub use window::{Cursor, Place, Start, leaves_out_tombstones, show, show_gone};

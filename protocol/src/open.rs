@@ -68,6 +68,13 @@ named!(Mode: Auto = "auto", Fast = "fast", Repair = "repair", Slow = "slow", Ref
     PullTruth = "pull_truth", PushTruth = "push_truth");
 named!(Direction: Both = "both", Pull = "pull", Push = "push");
 
+impl Direction {
+    /// Whether records flow both ways.
+    pub const fn is_both(&self) -> bool {
+        matches!(self, Self::Both)
+    }
+}
+
 /// What a device tells of itself.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DeviceDescription {
@@ -160,6 +167,12 @@ pub struct OpenAnswer {
     pub max_checkin: Checkin,
     /// What the server decided.
     pub mode: Mode,
+    /// Which way records flow in this session; absent: both ways.
+    #[serde(default, skip_serializing_if = "Direction::is_both")]
+    pub direction: Direction,
+    /// The receiving side is made equal to the sending one; absent: it is not.
+    #[serde(default, skip_serializing_if = "core::ops::Not::not")]
+    pub mirror: bool,
     /// Nothing is pending and the device holds what the truth holds.
     pub in_sync: bool,
     /// The datastore's unsettled conflicts.

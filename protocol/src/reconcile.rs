@@ -5,7 +5,7 @@ use alloc::{string::String, vec::Vec};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Key, ServerRecord, SessionId};
+use crate::{Checkin, Key, ServerRecord, SessionId};
 
 /// What the device holds, range by range.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -14,6 +14,9 @@ pub struct ReconcileRequest {
     pub sync_uuid: SessionId,
     /// In the order of keys, none reaching into another.
     pub ranges: Vec<ReconcileRange>,
+    /// True: the person has confirmed the deletions that the airbag held.
+    #[serde(default, skip_serializing_if = "core::ops::Not::not")]
+    pub confirm: bool,
 }
 
 /// What one side holds of the keys from `from` to before `to`: as a fingerprint, or key by key.
@@ -48,4 +51,10 @@ pub struct ReconcileAnswer {
     pub drop: Vec<Key>,
     /// What the truth never held so: the device pushes it whole.
     pub send: Vec<Key>,
+    /// What the device does not hold, and was therefore deleted in the truth just now.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub deleted: Vec<Key>,
+    /// The truth's head after those deletions, now the session's; absent: nothing was deleted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_checkin: Option<Checkin>,
 }

@@ -21,11 +21,12 @@ fn again<T: DeserializeOwned + Serialize>(text: &str) -> serde_json::Result<Stri
 
 type Again = fn(&str) -> serde_json::Result<String>;
 
-const MESSAGES: [(&str, Again); 30] = [
+const MESSAGES: [(&str, Again); 33] = [
     ("open.request", again::<OpenRequest>),
     ("open.request.least", again::<OpenRequest>),
     ("open.answer", again::<OpenAnswer>),
     ("open.answer.in_sync", again::<OpenAnswer>),
+    ("open.answer.one_way", again::<OpenAnswer>),
     ("push.request", again::<PushRequest>),
     ("push.answer", again::<PushAnswer>),
     ("push.answer.staged", again::<PushAnswer>),
@@ -51,7 +52,9 @@ const MESSAGES: [(&str, Again); 30] = [
     ("datastore.answer", again::<DatastoreAnswer>),
     ("datastore.request", again::<DatastoreRequest>),
     ("reconcile.request", again::<ReconcileRequest>),
+    ("reconcile.request.confirm", again::<ReconcileRequest>),
     ("reconcile.answer", again::<ReconcileAnswer>),
+    ("reconcile.answer.deleted", again::<ReconcileAnswer>),
 ];
 
 #[test]

@@ -1,4 +1,5 @@
-//! The guard that stops a push from deleting too much.
+//! The guard that stops a device from deleting too much, or from changing too much where it does
+//! not tell what it changed.
 
 use crate::faults::{Fault, is_planted};
 use alloc::format;
@@ -12,6 +13,18 @@ pub struct Airbag {
     pub deletes: u64,
     /// More than so many hundredths of the live records.
     pub percent: u64,
+}
+
+/// What the airbag counts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Weighs {
+    /// Deletions.
+    #[default]
+    Deletions,
+    /// Deletions and changes together.
+    Changes,
+    /// It holds whatever is not confirmed.
+    Everything,
 }
 
 impl Default for Airbag {
@@ -36,11 +49,15 @@ pub struct Held {
 
 impl Airbag {
     /// Whether a push of this effect is held.
-    pub fn holds(self, held: Held) -> bool {
-        let share = u128::from(held.deletes) * 100;
-        !is_planted(Fault::AirbagOff)
-            && held.deletes >= self.deletes
-            && share > u128::from(held.live) * u128::from(self.percent)
+    pub fn holds(self, held: Held, weighs: Weighs) -> bool {
+        let count = match weighs {
+            Weighs::Deletions => held.deletes,
+            Weighs::Changes | Weighs::Everything => held.deletes.saturating_add(held.changes),
+        };
+        let share = u128::from(count) * 100;
+        let is_much =
+            count >= self.deletes && share > u128::from(held.live) * u128::from(self.percent);
+        !is_planted(Fault::AirbagOff) && (is_much || weighs == Weighs::Everything)
     }
 }
 
@@ -53,7 +70,7 @@ impl Held {
             live,
         } = self;
         let detail = format!(
-            "this push would delete {deletes} of {live} records: repeat it with \
+            "this would delete {deletes} and change {changes} of {live} records: repeat it with \
              `\"confirm\":true` if that is meant"
         );
         let mut problem = Problem::new(Code::Airbag, detail);

@@ -135,6 +135,19 @@ impl Claim {
         }
     }
 
+    /// That a record is deleted which the device, knowing the truth up to `base`, does not hold.
+    pub fn deleting(key: Key, base: Option<Checkin>) -> Self {
+        let base = Base {
+            compared: base,
+            known: base,
+        };
+        Self {
+            entity: None,
+            is_final: false,
+            ..Self::settling(key, String::new(), base, Change::Deleted)
+        }
+    }
+
     /// The key whose versions to load; of a dead local id, that id.
     pub fn key(&self) -> &Key {
         &self.key

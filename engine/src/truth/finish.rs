@@ -2,6 +2,7 @@
 
 use tidemark_protocol::{Checkin, Code, FinishRequest, Problem};
 
+use super::flow::Flow;
 use super::open::read_fingerprint;
 use crate::fingerprint::DatastoreFingerprint;
 
@@ -12,8 +13,11 @@ pub struct FinishView {
     pub max_checkin: Checkin,
     /// This truth issued the told `last_update`, or none was told.
     pub is_issued: bool,
-    /// The `last_sync` stored for the device so far.
+    /// The `last_sync` stored for the device so far; of a session that sends nothing down, its
+    /// own.
     pub last_sync: Option<Checkin>,
+    /// Which way records flow.
+    pub flow: Flow,
 }
 
 /// Checks a finish: the `last_sync` to store, up to which mappings are now confirmed.
@@ -31,6 +35,10 @@ pub fn last_sync_after(
         let detail = "`last_update` is a checkin that this session was sent, at most its \
                       `max_checkin`";
         return Err(Problem::new(Code::Malformed, detail));
+    }
+    if !view.flow.sends_down() {
+        // What others did up to there it was not sent.
+        return Ok(view.last_sync);
     }
     Ok(Some(last_update))
 }

@@ -8,9 +8,10 @@ use tidemark_protocol::{
     Checkin, DeviceId, Key, LocalId, Problem, PushSummary, Rejection, Timestamp,
 };
 
-use super::airbag::{Airbag, Held};
+use super::airbag::{Airbag, Held, Weighs};
 use super::claim::Claim;
 use super::conflict::Conflict;
+use super::flow::Override;
 use super::policies::Policies;
 use super::push::LocalKey;
 use super::record;
@@ -52,6 +53,10 @@ pub struct Pusher {
     /// attempt tells them apart there: what it did up to here, after a record's base, is not taken
     /// for known to it.
     pub doubted_up_to: Option<Checkin>,
+    /// How far it overrides what others did.
+    pub overrides: Override,
+    /// What the airbag counts of it.
+    pub weighs: Weighs,
 }
 
 /// What was set for the datastore.
@@ -151,10 +156,16 @@ pub struct Mingle {
     pub(super) now: Timestamp,
     is_confirmed: bool,
     pub(super) doubted_up_to: Option<Checkin>,
+    pub(super) overrides: Override,
+    weighs: Weighs,
     pub(super) rules: Rules,
     fingerprint: DatastoreFingerprint,
     live: u64,
     counts: Counts,
+    /// How many records were deleted that no pushed record is about.
+    cleared: u64,
+    /// Deletions of the same session, made before and weighed again.
+    weighed_before: u64,
     /// All that were stored, and those of them that no policy has settled.
     conflicts: (u64, u64),
     /// A person settles a conflict; so many had waited for it.
@@ -187,10 +198,14 @@ impl Mingle {
             now: Timestamp::from(pusher.now),
             is_confirmed: pusher.is_confirmed,
             doubted_up_to: pusher.doubted_up_to,
+            overrides: pusher.overrides,
+            weighs: pusher.weighs,
             rules,
             fingerprint: head.fingerprint,
             live: head.live,
             counts: Counts::default(),
+            cleared: 0,
+            weighed_before: 0,
             conflicts: (0, 0),
             settled: None,
             rejected,
@@ -211,6 +226,21 @@ impl Mingle {
         writes
     }
 
+    /// Decides on deletions of what the device does not hold, as no push has told them.
+    pub fn clear(&mut self, claims: impl IntoIterator<Item = Claim>, view: &View) -> Writes {
+        let pushed = self.counts;
+        let writes = self.decide(claims, view);
+        self.cleared += self.counts.deleted - pushed.deleted;
+        self.counts = pushed;
+        writes
+    }
+
+    /// So many records were deleted by the same session before: the airbag counts them again,
+    /// however they are spread over its calls.
+    pub fn weigh_again(&mut self, deletes: u64) {
+        self.weighed_before = deletes;
+    }
+
     /// All claims are decided.
     ///
     /// # Errors
@@ -224,17 +254,17 @@ impl Mingle {
             unchanged,
         } = self.counts;
         let held = Held {
-            deletes: deleted,
+            deletes: deleted + self.cleared + self.weighed_before,
             changes: updated + merged,
-            live: self.head.live,
+            live: self.head.live + self.weighed_before,
         };
-        if !self.is_confirmed && self.rules.airbag.holds(held) {
+        if !self.is_confirmed && self.rules.airbag.holds(held, self.weighs) {
             return Err(held);
         }
         self.rejected.sort_by_key(|rejection| rejection.index);
         let (conflicts, unsettled) = self.conflicts;
         let is_listed = conflicts > 0 || self.settled.is_some();
-        let is_changed = is_listed || created + updated + deleted + merged > 0;
+        let is_changed = is_listed || created + updated + deleted + merged + self.cleared > 0;
         let commit = is_changed.then_some(Commit {
             checkin: self.made.checkin,
             fingerprint: self.fingerprint,

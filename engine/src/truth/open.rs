@@ -1,8 +1,10 @@
 //! Whether a device gets a session, needs none, or is refused.
 
-use tidemark_protocol::{Checkin, Code, Direction, Mode, OpenRequest, PROTOCOL_VERSION, Problem};
+use tidemark_protocol::{Checkin, Code, Mode, OpenRequest, PROTOCOL_VERSION, Problem};
 use uuid::Uuid;
 
+use super::flow::Flow;
+use super::replacing::Mark;
 use super::settle::SETTLER;
 use crate::faults::{Fault, is_planted};
 use crate::fingerprint::DatastoreFingerprint;
@@ -20,6 +22,10 @@ pub struct OpenView {
     pub is_issued: bool,
     /// Tombstones up to here have been dropped.
     pub forgotten: Option<Checkin>,
+    /// A device has replaced the truth.
+    pub mark: Option<Mark>,
+    /// Which way records are to flow.
+    pub flow: Flow,
     /// What is expected of the device at the head.
     pub expected_at_head: DatastoreFingerprint,
     /// What is expected of it at its `last_sync` (of none: at the beginning, when the truth was
@@ -34,8 +40,10 @@ pub enum Opened {
     InSync,
     /// A session.
     Session {
-        /// `fast`; `repair` where a window does not tell the device all; `refresh` where the
-        /// truth was restored from an older backup than the device has seen.
+        /// What was asked for, where that is more than the server would decide by itself; else
+        /// `fast`; `repair` where a window does not tell the device all, or a side is made equal
+        /// to the other; `refresh` where the truth was restored from an older backup than the
+        /// device has seen.
         mode: Mode,
         /// Where the pull starts. Mappings up to there are confirmed by the claim.
         last_sync: Option<Checkin>,
@@ -48,12 +56,11 @@ pub enum Opened {
     },
 }
 
-/// What no datastore needs to be looked at for: the protocol version, and what this server
-/// does not do.
+/// What no datastore needs to be looked at for: the protocol version, and who asks.
 ///
 /// # Errors
-/// `protocol`, `not_supported`, or `malformed` (the nil UUID is no device).
-pub fn refuse_unsupported(request: &OpenRequest) -> Result<(), Problem> {
+/// `protocol`, or `malformed` (the nil UUID is no device).
+pub fn check(request: &OpenRequest) -> Result<(), Problem> {
     if request.protocol != PROTOCOL_VERSION {
         let detail = "this server speaks version 1 of the protocol: update the app or the server";
         return Err(Problem::new(Code::Protocol, detail));
@@ -62,15 +69,8 @@ pub fn refuse_unsupported(request: &OpenRequest) -> Result<(), Problem> {
         let detail = "`device_uuid` is a UUID that the device has drawn, not the nil one";
         return Err(Problem::new(Code::Malformed, detail));
     }
-    if !matches!(
-        request.mode,
-        Mode::Auto | Mode::Fast | Mode::Repair | Mode::Refresh
-    ) {
-        let detail = "this server syncs in the modes `auto`, `fast`, `repair` and `refresh` only";
-        return Err(Problem::new(Code::NotSupported, detail));
-    }
-    if request.direction != Direction::Both || request.mirror {
-        let detail = "this server syncs in both directions only, without `mirror`";
+    if request.mode == Mode::Slow || request.mirror && !request.direction.is_both() {
+        let detail = "this server does not sync in the mode `slow`, nor with `mirror`";
         return Err(Problem::new(Code::NotSupported, detail));
     }
     Ok(())
@@ -79,7 +79,7 @@ pub fn refuse_unsupported(request: &OpenRequest) -> Result<(), Problem> {
 /// Decides on an open.
 ///
 /// # Errors
-/// `malformed` (the fingerprint), `session_gone` or `stale_device`.
+/// `malformed` (the fingerprint), `session_gone`, `stale_device` or `truth_pushed`.
 pub fn open(request: &OpenRequest, view: &OpenView) -> Result<Opened, Problem> {
     let fingerprint = read_fingerprint(request.fingerprint.as_deref())?;
     if view.is_issued {
@@ -89,36 +89,42 @@ pub fn open(request: &OpenRequest, view: &OpenView) -> Result<Opened, Problem> {
         .push
         .as_ref()
         .is_some_and(|push| !push.records.is_empty());
-    // Who asks for a repair doubts that the fingerprint is that of what the device holds.
-    let is_doubted = matches!(request.mode, Mode::Repair | Mode::Refresh);
+    // Who asks for more doubts that the fingerprint is that of what the device holds.
+    let is_doubted = !matches!(request.mode, Mode::Auto | Mode::Fast) || view.flow.mirror;
     let holds_head = fingerprint == Some(view.expected_at_head);
     if request.pending == 0 && !pushes && holds_head && !is_doubted {
         return Ok(Opened::InSync);
     }
-    let attempt = request.attempts.last().copied();
-    if !view.is_issued || request.mode == Mode::Refresh {
-        return Ok(Opened::Session {
-            mode: Mode::Refresh,
-            // All that the truth has is pulled, deletions too.
-            last_sync: None,
-            attempt,
-            is_suspect: !view.is_issued,
-            leaves_out_tombstones: false,
-        });
+    let missed = view
+        .mark
+        .filter(|mark| mark.is_missed_by(request, fingerprint, view.seen));
+    if missed.is_some() {
+        let detail = "another device has replaced all that is in this datastore: set aside what \
+                      is pending, and open with the mode `pull_truth`";
+        return Err(Problem::new(Code::TruthPushed, detail));
     }
     let is_suspect = fingerprint.is_some() && fingerprint != view.expected_at_last_sync;
     let is_behind = needs_repair(request, view, fingerprint);
-    let is_repaired = is_doubted || is_behind || is_suspect && request.mode == Mode::Auto;
+    let mode = match request.mode {
+        asked @ (Mode::PullTruth | Mode::PushTruth) => asked,
+        _ if !view.is_issued => Mode::Refresh,
+        asked @ (Mode::Refresh | Mode::Slow) => asked,
+        Mode::Auto if is_suspect => Mode::Repair,
+        _ if is_doubted || is_behind => Mode::Repair,
+        _ => Mode::Fast,
+    };
+    let last_sync = match mode {
+        // All that the truth has is pulled, deletions too.
+        Mode::Refresh | Mode::PullTruth => None,
+        _ => request.last_sync.filter(|_| view.is_issued),
+    };
     Ok(Opened::Session {
-        mode: if is_repaired {
-            Mode::Repair
-        } else {
-            Mode::Fast
-        },
-        last_sync: request.last_sync,
-        attempt,
-        is_suspect,
-        leaves_out_tombstones: super::window::leaves_out_tombstones(request.last_sync, fingerprint),
+        mode,
+        last_sync,
+        attempt: request.attempts.last().copied(),
+        is_suspect: is_suspect || !view.is_issued,
+        leaves_out_tombstones: mode != Mode::Refresh
+            && super::window::leaves_out_tombstones(request.last_sync, fingerprint),
     })
 }
 

@@ -1,6 +1,7 @@
 //! What a push makes of one record: the rules of the mingle, one claim at a time.
 
 mod lost;
+mod overriding;
 
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
@@ -9,6 +10,7 @@ use tidemark_protocol::{Code, ConflictPolicy, DEFAULT_ENTITY, DeviceId, Key, Pro
 
 use self::lost::Lost;
 use super::claim::{Base, Claim, entity_is_fixed};
+use super::flow::Override;
 use super::judge::Change;
 use super::mingle::{Answer, Mingle, Writes};
 use super::push::LocalKey;
@@ -86,9 +88,15 @@ impl Deciding<'_> {
                 .mingle
                 .reject(&self.claim, &entity_is_fixed(&newest.entity));
         }
+        if self.mingle.overrides == Override::Truth {
+            return self.replace(newest, change);
+        }
         self.keep_replaced(&change, &newest.entity);
         match change {
             Change::Deleted => self.delete(newest),
+            Change::Whole(content) if self.claim.is_asked_for && self.mirrors() => {
+                self.prevail(newest, content);
+            }
             Change::Whole(ref content) => {
                 let acked = self.view.acked(&self.claim.key);
                 if !newest.is_tombstone() && acked == Some(content.fingerprint) {
@@ -101,6 +109,10 @@ impl Deciding<'_> {
             }
             Change::Fields(ref fields) => self.edit(newest, Said::Fields(fields), None),
         }
+    }
+
+    fn mirrors(&self) -> bool {
+        self.mingle.overrides != Override::Nothing
     }
 
     /// The device deleted this record before the truth knew it, and its id stays dead; what a
@@ -143,6 +155,7 @@ impl Deciding<'_> {
     fn unknown(mut self, change: Change) {
         let base = self.claim.base.compared;
         let is_forgotten = base.is_some_and(|base| Some(base) <= self.mingle.head.forgotten);
+        let is_forgotten = is_forgotten && !self.mirrors();
         match change {
             Change::Deleted => self.never_known(),
             _ if is_forgotten => self.never_known(),
@@ -204,14 +217,15 @@ impl Deciding<'_> {
         self.answer(None, false);
     }
 
-    /// The edit survives a deletion that did not know of it.
+    /// The edit survives a deletion that did not know of it, unless the truth mirrors the device.
     fn delete(mut self, newest: &Version) {
         let (device, known) = (self.knows_as, self.claim.base.known);
         let own = self.history.by(device, known).next();
         let Some(content) = newest.content.as_ref() else {
             return self.unchanged(newest, None);
         };
-        if own.is_some_and(Version::is_tombstone) && !self.claim.is_final {
+        let is_repeat = own.is_some_and(Version::is_tombstone);
+        if is_repeat && !self.claim.is_final && !self.mirrors() {
             return self.unchanged(newest, None);
         }
         let unknown = newest
@@ -219,20 +233,25 @@ impl Deciding<'_> {
             .all()
             .filter(|stamp| stamp.is_unknown_to(device, known))
             .filter(|_| !is_planted(Fault::DeletionWins));
+        let mut won = None;
         if let Some(edit) = unknown.max_by_key(|stamp| stamp.checkin) {
+            let mirrors = self.mirrors();
             let lost = Lost {
                 fields: Vec::new(),
                 truth: Some(content.value.clone()),
                 theirs: edit,
                 device: None,
-                overridden: None,
-                is_settled: false,
+                overridden: mirrors.then_some(newest.checkin),
+                is_settled: mirrors,
             };
             let conflict = self.keep(lost, newest.entity.clone());
-            return self.unchanged(newest, Some(conflict));
+            if !mirrors {
+                return self.unchanged(newest, Some(conflict));
+            }
+            won = Some(conflict);
         }
         let made = self.mingle.made;
-        self.supersede(newest, None, Stamps::replaced(made), (None, None), false);
+        self.supersede(newest, None, Stamps::replaced(made), (won, None), false);
     }
 
     fn edit(mut self, newest: &Version, said: Said<'_>, whole: Option<&Content>) {
@@ -280,6 +299,7 @@ impl Deciding<'_> {
         let Base { compared, known } = self.claim.base;
         let made = self.mingle.made;
         let policy = match newest.content {
+            Some(_) if self.mirrors() => ConflictPolicy::Device,
             Some(_) if !self.claim.is_final => self.mingle.rules.policies.of(&newest.entity),
             _ => ConflictPolicy::Merge,
         };

@@ -3,6 +3,7 @@
 mod compaction;
 mod deletions;
 mod open;
+mod overriding;
 mod policies;
 mod pull;
 mod push;

@@ -94,6 +94,16 @@ impl Start {
         }
     }
 
+    /// The same, where the session is sent nothing but what it pushed: no window is left up to
+    /// its moment.
+    #[must_use]
+    pub fn of_pushed(self, max_checkin: Checkin) -> Self {
+        Self {
+            window: Some(Place::after(max_checkin)),
+            ..self
+        }
+    }
+
     /// The cursor to give where the page ended at this record and more follow.
     pub fn cursor(&self, session: SessionId, checkin: Checkin, key: Key) -> Cursor {
         let at = Place {

@@ -2,7 +2,7 @@
 
 use tidemark_engine::{
     json::Canonical,
-    truth::{Choice, Conflict, Held, Mingle, Pusher, SETTLER, show},
+    truth::{Choice, Conflict, Held, Mingle, Override, Pusher, SETTLER, Weighs, show},
     version::ConflictId,
 };
 use tidemark_protocol::{
@@ -126,6 +126,8 @@ impl Service {
             random: self.random_behind(now, datastore.head),
             is_confirmed: true,
             doubted_up_to: None,
+            overrides: Override::Nothing,
+            weighs: Weighs::Deletions,
         };
         let rules = self.rules(datastore);
         let mingle = Mingle::new(datastore.truth_head(), pusher, rules, Vec::new());

@@ -43,14 +43,19 @@ impl Service {
             change.end_session(&session).await?;
         } else {
             tell_mismatch(&session, &datastore, last_sync);
+            let is_answered = if session.flow.sends_down() {
+                last_sync == Some(session.max_checkin)
+            } else {
+                session.remaining == Some(0)
+            };
+            if is_answered {
+                // All that was pushed is answered; the next pull answers what is pushed from now on.
+                change.forget_answers(&session).await?;
+            }
             session.last_sync = last_sync;
             (session.from, session.pulled, session.remaining) = (None, None, None);
             session.acked = false;
             change.forget_told(&session).await?;
-            if last_sync == Some(session.max_checkin) {
-                // All that was pushed is answered; the next pull answers what is pushed from now on.
-                change.forget_answers(&session).await?;
-            }
             change.update_session(&session).await?;
         }
         change.commit().await?;
@@ -86,11 +91,17 @@ async fn last_sync_after(
         Some(told) => change.commit_at(&session.datastore, told).await?.is_some(),
         None => true,
     };
-    let device = change.device(&session.datastore, session.device).await?;
+    let last_sync = if session.flow.sends_down() {
+        let device = change.device(&session.datastore, session.device).await?;
+        device.and_then(|device| device.last_sync)
+    } else {
+        session.last_sync
+    };
     let view = FinishView {
         max_checkin: session.max_checkin,
         is_issued,
-        last_sync: device.and_then(|device| device.last_sync),
+        last_sync,
+        flow: session.flow,
     };
     truth::last_sync_after(request, &view)
 }

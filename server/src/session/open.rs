@@ -2,7 +2,7 @@
 
 use tidemark_engine::{
     fingerprint::DatastoreFingerprint,
-    truth::{self, OpenView, Opened},
+    truth::{self, Flow, OpenView, Opened},
 };
 use tidemark_protocol::{Checkin, Code, Mode, OpenAnswer, OpenRequest, Problem, SessionId};
 
@@ -16,7 +16,7 @@ impl Service {
         caller: &Caller,
         request: &OpenRequest,
     ) -> Result<OpenAnswer, Problem> {
-        truth::refuse_unsupported(request)?;
+        truth::check(request)?;
         let may_be_in_sync = request.pending == 0 && request.fingerprint.is_some();
         if may_be_in_sync && let Some(answer) = self.look(caller, request).await? {
             return Ok(answer);
@@ -37,7 +37,7 @@ impl Service {
         };
         let view = open_view(&mut snapshot, caller, &datastore, request).await?;
         match truth::open(request, &view)? {
-            Opened::InSync => Ok(Some(self.in_sync(datastore))),
+            Opened::InSync => Ok(Some(self.in_sync(datastore, view.flow))),
             Opened::Session { .. } => Ok(None),
         }
     }
@@ -68,7 +68,7 @@ impl Service {
         } = opened
         else {
             change.commit().await?;
-            return Ok(self.in_sync(datastore));
+            return Ok(self.in_sync(datastore, view.flow));
         };
         let device = request.device_uuid;
         let session = Session {
@@ -76,6 +76,7 @@ impl Service {
             datastore: datastore.id.clone(),
             device,
             mode,
+            flow: view.flow,
             last_sync,
             max_checkin: datastore.head,
             leaves_out_tombstones,
@@ -84,6 +85,7 @@ impl Service {
             pulled: None,
             remaining: None,
             acked: false,
+            deleted: 0,
             touched: now.micros(),
         };
         let name = request.device.as_ref();
@@ -91,7 +93,7 @@ impl Service {
         change
             .open_session(&session, &caller.user, name, attempt)
             .await?;
-        if mode == Mode::Refresh {
+        if matches!(mode, Mode::Refresh | Mode::PullTruth) {
             change.forget_exceptions(&session).await?;
         }
         change
@@ -107,17 +109,19 @@ impl Service {
             last_sync,
             mode,
             in_sync: false,
-            ..self.in_sync(datastore)
+            ..self.in_sync(datastore, view.flow)
         })
     }
 
-    fn in_sync(&self, datastore: Datastore) -> OpenAnswer {
+    fn in_sync(&self, datastore: Datastore, flow: Flow) -> OpenAnswer {
         OpenAnswer {
             sync_uuid: None,
             datastore: datastore.id,
             last_sync: Some(datastore.head),
             max_checkin: datastore.head,
             mode: Mode::Fast,
+            direction: flow.direction,
+            mirror: flow.mirror,
             in_sync: true,
             conflicts: datastore.conflicts,
             limits: self.inner.settings.limits,
@@ -136,6 +140,7 @@ async fn open_view(
     datastore: &Datastore,
     request: &OpenRequest,
 ) -> Result<OpenView, Problem> {
+    let flow = Flow::of(request.mode, request.direction, request.mirror)?;
     let device = request.device_uuid;
     let known = snapshot.device(&datastore.id, device).await?;
     if known
@@ -171,6 +176,8 @@ async fn open_view(
         seen: seen.and_then(|seen| Checkin::from_micros(seen).ok()),
         is_issued: claimed.is_some(),
         forgotten: datastore.forgotten,
+        mark: datastore.mark,
+        flow,
         expected_at_head,
         expected_at_last_sync,
     })

@@ -28,7 +28,10 @@ impl Service {
             .as_ref()
             .filter(|cursor| cursor.session == id)
             .map(|cursor| cursor.at.clone());
-        let start = Start::of(id, session.last_sync, cursor);
+        let mut start = Start::of(id, session.last_sync, cursor);
+        if !session.flow.sends_down() {
+            start = start.of_pushed(session.max_checkin);
+        }
         let part = WindowPart {
             session: &session,
             start: &start,

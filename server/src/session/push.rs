@@ -4,9 +4,11 @@
 
 use serde_json::value::RawValue;
 use tidemark_engine::faults::{Fault, is_planted};
-use tidemark_engine::truth::{Claim, Held, Mingle, Push, Pusher, View, Writes};
+use tidemark_engine::truth::{
+    Claim, Held, Mark, Mingle, Named, Push, Pusher, Resolved, View, Writes, rejected_ids,
+};
 use tidemark_protocol::{
-    Checkin, Code, Mode, Problem, PushOutcome, PushRequest, PushSummary, SessionId,
+    Checkin, Code, Mode, Problem, PushOutcome, PushRequest, PushSummary, Rejection, SessionId,
 };
 
 use super::{
@@ -18,6 +20,9 @@ use crate::store::{Change, Session, StoreError};
 
 /// So many records are compared with the truth at once.
 const SLICE_RECORDS: usize = 2000;
+
+/// So many live records are looked at at once for those that a push does not name.
+const SLICE_KEYS: u32 = 2000;
 
 /// A closing batch, and what else came with it.
 struct Closing {
@@ -40,12 +45,22 @@ impl Service {
         }
         let mut change = self.inner.store.change().await?;
         let mut session = self.alive(&mut change, caller, session, now).await?;
+        session.flow.may_push(session.mode)?;
         let closing = Closing {
             seq: request.seq,
             records: request.records,
             is_confirmed: request.confirm,
         };
         let (summary, commit) = self.mingle(&mut change, &session, closing, now).await?;
+        if session.mode == Mode::PushTruth {
+            let mark = Mark {
+                checkin: summary.max_checkin,
+                device: session.device,
+            };
+            change.mark(&session, mark).await?;
+            // What it pushes from now on is a part of what it holds, not all of it.
+            session.mode = Mode::Repair;
+        }
         session.max_checkin = summary.max_checkin;
         session.remaining = None;
         session.touched = now.micros();
@@ -83,6 +98,7 @@ impl Service {
         let text = serde_json::to_string(&request.records).map_err(|error| unreadable(&error))?;
         let mut change = self.inner.store.change().await?;
         let mut session = self.alive(&mut change, caller, session, now).await?;
+        session.flow.may_push(session.mode)?;
         let staged = change
             .stage(&session, request.seq, request.records.len(), &text)
             .await?;
@@ -101,42 +117,12 @@ impl Service {
     ) -> Result<(PushSummary, Option<tidemark_engine::truth::Commit>), Problem> {
         let is_confirmed = closing.is_confirmed;
         let push = judge(change, session, closing, now).await?;
-        let local_ids: Vec<_> = push.local_ids().collect();
-        let derived: Vec<_> = push.derived_keys().collect();
-        let known = change
-            .local_keys(&session.datastore, &local_ids, &derived)
-            .await?;
-        drop((local_ids, derived));
-        let mut resolved = push.resolve(known);
-        let asked_for = change.asked_for(session).await?;
-        let claims = resolved.claims.iter_mut();
-        claims
-            .filter(|claim| asked_for.contains(claim.key()))
-            .for_each(Claim::ask_for);
-        if session.mode == Mode::Refresh {
-            match_equal(change, session, &mut resolved.claims).await?;
-        }
-        let device = change.device(&session.datastore, session.device).await?;
-        let last_sync = device.as_ref().and_then(|device| device.last_sync);
-        doubt_bases(change, session, last_sync, &mut resolved.claims).await?;
-        // The tables are ordered by key: written in their order, their pages fill one by one.
-        resolved
-            .claims
-            .sort_unstable_by(|one, other| one.key().cmp(other.key()));
+        let resolved = resolve(change, session, push).await?;
+        let named = named(change, session, &resolved).await?;
 
-        let datastore = change.datastore(&session.datastore).await?;
-        let tick = device.map_or(0, |device| device.tick) + 1;
-        let head = datastore.truth_head();
-        let pusher = Pusher {
-            device: session.device,
-            now,
-            random: self.random_behind(now, head.checkin),
-            is_confirmed,
-            doubted_up_to: session.doubted_up_to,
-        };
-        let rules = self.rules(&datastore);
-        let mingle = Mingle::new(head, pusher, rules, resolved.rejected);
-        let mut mingle = mingle.ok_or_else(clock_ran_out)?;
+        let (mut mingle, tick) = self
+            .begin(change, session, is_confirmed, now, resolved.rejected)
+            .await?;
         let made = mingle.made();
         let mut claims = resolved.claims.into_iter();
         loop {
@@ -151,6 +137,9 @@ impl Service {
             mingle = next;
             change.write(session, made, tick, &writes).await?;
         }
+        if let Some(named) = named {
+            mingle = clear_unnamed(change, session, mingle, tick, &named).await?;
+        }
         let closed = mingle.close().map_err(Held::problem)?;
         if let Some(commit) = &closed.commit {
             change
@@ -158,6 +147,105 @@ impl Service {
                 .await?;
         }
         Ok((closed.summary, closed.commit))
+    }
+
+    /// Begins a mingle of what a session does, on the truth's head; and the device's tick.
+    pub(super) async fn begin(
+        &self,
+        change: &mut Change,
+        session: &Session,
+        is_confirmed: bool,
+        now: Checkin,
+        rejected: Vec<Rejection>,
+    ) -> Result<(Mingle, u64), Problem> {
+        let datastore = change.datastore(&session.datastore).await?;
+        let device = change.device(&session.datastore, session.device).await?;
+        let head = datastore.truth_head();
+        let pusher = Pusher {
+            device: session.device,
+            now,
+            random: self.random_behind(now, head.checkin),
+            is_confirmed,
+            doubted_up_to: session.doubted_up_to,
+            overrides: session.flow.overrides(session.mode),
+            weighs: session.flow.weighs(session.mode),
+        };
+        let mingle = Mingle::new(head, pusher, self.rules(&datastore), rejected);
+        let tick = device.map_or(0, |device| device.tick) + 1;
+        Ok((mingle.ok_or_else(clock_ran_out)?, tick))
+    }
+}
+
+/// Brings what was pushed under its keys, in the order of keys.
+async fn resolve(change: &mut Change, session: &Session, push: Push) -> Result<Resolved, Problem> {
+    let local_ids: Vec<_> = push.local_ids().collect();
+    let derived: Vec<_> = push.derived_keys().collect();
+    let known = change
+        .local_keys(&session.datastore, &local_ids, &derived)
+        .await?;
+    drop((local_ids, derived));
+    let mut resolved = push.resolve(known);
+    let asked_for = change.asked_for(session).await?;
+    let claims = resolved.claims.iter_mut();
+    claims
+        .filter(|claim| asked_for.contains(claim.key()))
+        .for_each(Claim::ask_for);
+    if session.mode == Mode::Refresh {
+        match_equal(change, session, &mut resolved.claims).await?;
+    }
+    let device = change.device(&session.datastore, session.device).await?;
+    let last_sync = device.and_then(|device| device.last_sync);
+    doubt_bases(change, session, last_sync, &mut resolved.claims).await?;
+    // The tables are ordered by key: written in their order, their pages fill one by one.
+    resolved
+        .claims
+        .sort_unstable_by(|one, other| one.key().cmp(other.key()));
+    Ok(resolved)
+}
+
+/// The keys that a push names which the truth is to become.
+async fn named(
+    change: &mut Change,
+    session: &Session,
+    resolved: &Resolved,
+) -> Result<Option<Named>, Problem> {
+    if session.mode != Mode::PushTruth {
+        return Ok(None);
+    }
+    let ids = rejected_ids(&resolved.rejected);
+    let known = change.keys_of(&session.datastore, &ids).await?;
+    let named = Named::of(&resolved.claims, &resolved.rejected, known);
+    Ok(Some(named))
+}
+
+/// Deletes what lives and is not named.
+async fn clear_unnamed(
+    change: &mut Change,
+    session: &Session,
+    mut mingle: Mingle,
+    tick: u64,
+    named: &Named,
+) -> Result<Mingle, Problem> {
+    let made = mingle.made();
+    let mut after = String::new();
+    loop {
+        let live = change
+            .live_after(&session.datastore, &after, SLICE_KEYS)
+            .await?;
+        let Some(last) = live.last() else {
+            return Ok(mingle);
+        };
+        after = last.to_string();
+        let missing = named.missing(live);
+        let view = change
+            .view(&session.datastore, session.device, &missing)
+            .await?;
+        let mut writes = mingle.clear(missing, &view);
+        if session.flow.sends_down() {
+            // The window tells it.
+            writes.answers.clear();
+        }
+        change.write(session, made, tick, &writes).await?;
     }
 }
 

@@ -4,7 +4,7 @@ use sha2::{Digest, Sha256};
 use tidemark_engine::{
     fingerprint::DatastoreFingerprint,
     json::Canonical,
-    truth::{Airbag, Answer, Conflict, Head, Place, Policies, Retention},
+    truth::{Airbag, Answer, Conflict, Flow, Head, Mark, Place, Policies, Retention},
     version::Version,
 };
 use tidemark_protocol::{Checkin, ConflictSummary, DeviceId, LocalId, Mode, SessionId};
@@ -23,6 +23,8 @@ pub(crate) struct Datastore {
     pub(crate) history_from: Option<Checkin>,
     /// From here on commits have their fingerprints; `None`: from the beginning.
     pub(crate) fingerprints_from: Option<Checkin>,
+    /// A device has replaced the truth.
+    pub(crate) mark: Option<Mark>,
     /// The sums by ranges of keys are of this moment; `None`: there are none.
     pub(crate) sums_at: Option<Checkin>,
     /// The fingerprint of the whole truth at the head.
@@ -90,6 +92,8 @@ pub(crate) struct Session {
     pub(crate) device: DeviceId,
     /// As decided at open.
     pub(crate) mode: Mode,
+    /// Which way records flow, as decided at open.
+    pub(crate) flow: Flow,
     /// Up to where the device has applied everything.
     pub(crate) last_sync: Option<Checkin>,
     /// Where the window ends.
@@ -106,6 +110,8 @@ pub(crate) struct Session {
     pub(crate) remaining: Option<u64>,
     /// The device acks by itself, so that its finish does not ack the rest.
     pub(crate) acked: bool,
+    /// How many records its reconciling has deleted in the truth.
+    pub(crate) deleted: u64,
     /// When it was last called, in microseconds since 1970.
     pub(crate) touched: i64,
 }

@@ -321,8 +321,7 @@ pub(crate) async fn commits_are_told(world: World) {
 pub(crate) async fn what_is_not_spoken_is_refused(world: World) {
     let mut device = Device::new(&world);
     for (member, value, code) in [
-        ("mode", json!("slow"), "not_supported"),
-        ("direction", json!("push"), "not_supported"),
+        ("mirror", json!(true), "malformed"),
         ("protocol", json!(2), "protocol"),
         ("datastore", json!("somebody's"), "not_found"),
     ] {

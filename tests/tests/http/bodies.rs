@@ -280,13 +280,16 @@ fn p28_p30_what_is_not_spoken_or_not_served_is_refused() {
         426,
         "protocol",
     );
-    for mode in ["slow", "pull_truth", "push_truth"] {
-        assert_problem(&open(json!({"mode": mode})), 501, "not_supported");
+    for contradiction in [
+        json!({"mirror": true}),
+        json!({"mode": "push_truth", "direction": "pull"}),
+        json!({"mode": "pull_truth", "direction": "push"}),
+    ] {
+        assert_problem(&open(contradiction), 400, "malformed");
     }
-    for direction in ["pull", "push"] {
-        assert_problem(&open(json!({"direction": direction})), 501, "not_supported");
+    for path in ["/v1/alerts", "/v1/schema"] {
+        assert_problem(&alice.get(path), 404, "not_found");
     }
-    assert_problem(&open(json!({"mirror": true})), 501, "not_supported");
     assert_eq!(
         open(json!({"mode": "fast", "direction": "both"})).status,
         200

@@ -4,14 +4,14 @@ use std::format;
 use std::string::ToString;
 
 use serde_json::{Value, json};
-use tidemark_protocol::{Ack, Code, FinishRequest, Key, Mode, OpenRequest};
+use tidemark_protocol::{Ack, Checkin, Code, Direction, FinishRequest, Key, Mode, OpenRequest};
 use uuid::Uuid;
 
 use super::world::{at, device};
 use crate::fingerprint::{DatastoreFingerprint, RecordFingerprint};
 use crate::truth::{
-    Compared, Exception, FinishView, OpenView, Opened, Pulled, acknowledge, expected, is_in_sync,
-    last_sync_after, open, refuse_unsupported,
+    Compared, Exception, FinishView, Flow, Mark, OpenView, Opened, Pulled, acknowledge, check,
+    expected, is_in_sync, last_sync_after, open,
 };
 
 #[expect(
@@ -39,6 +39,8 @@ fn view() -> OpenView {
         seen: Some(at(5)),
         is_issued: true,
         forgotten: None,
+        mark: None,
+        flow: Flow::default(),
         expected_at_head: sum(9),
         expected_at_last_sync: Some(sum(5)),
     }
@@ -224,25 +226,144 @@ fn t66_a_device_from_before_forgotten_is_repaired() {
     assert_eq!(open(&request(same), &dropped), Ok(Opened::InSync));
 }
 
-/// T-27: what this server does not do is refused with a stable code, never done otherwise.
+/// T-27: a version that is not spoken is refused with a stable code, and so is what contradicts
+/// itself; every mode that is asked for is given.
 #[test]
-fn t27_other_modes_and_directions_are_refused() {
-    for mode in ["slow", "pull_truth", "push_truth"] {
-        let refused = refuse_unsupported(&request(json!({"mode": mode}))).unwrap_err();
-        assert_eq!((refused.code, refused.status), (Code::NotSupported, 501));
-    }
-    for members in [
-        json!({"direction": "pull"}),
-        json!({"direction": "push", "mirror": true}),
-    ] {
-        let refused = refuse_unsupported(&request(members)).unwrap_err();
-        assert_eq!(refused.code, Code::NotSupported);
-    }
-    let old = refuse_unsupported(&request(json!({"protocol": 2}))).unwrap_err();
+fn t27_what_contradicts_itself_is_refused() {
+    let old = check(&request(json!({"protocol": 2}))).unwrap_err();
     assert_eq!(old.code, Code::Protocol);
-    for mode in ["auto", "fast", "repair", "refresh"] {
-        assert_eq!(refuse_unsupported(&request(json!({"mode": mode}))), Ok(()));
+    let nil = json!({"device_uuid": Uuid::nil()});
+    assert_eq!(check(&request(nil)).unwrap_err().code, Code::Malformed);
+    assert_eq!(check(&request(json!({"mode": "push_truth"}))), Ok(()));
+    for (mode, direction, mirror) in [
+        (Mode::Auto, Direction::Both, true),
+        (Mode::PushTruth, Direction::Pull, false),
+        (Mode::PullTruth, Direction::Push, true),
+    ] {
+        let wrong = Flow::of(mode, direction, mirror).unwrap_err();
+        assert_eq!(wrong.code, Code::Malformed, "{mode:?}");
     }
+    for (mode, direction, mirror) in [
+        (Mode::Auto, Direction::Pull, true),
+        (Mode::Slow, Direction::Push, false),
+        (Mode::PushTruth, Direction::Push, true),
+        (Mode::PullTruth, Direction::Pull, true),
+    ] {
+        let flow = Flow::of(mode, direction, mirror).unwrap();
+        assert_eq!((flow.direction, flow.mirror), (direction, mirror));
+    }
+}
+
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "a `json!` is written where it is used"
+)]
+fn mode_of(members: Value, view: &OpenView) -> Result<(Mode, Option<Checkin>), Code> {
+    let mut told = json!({"attempts": attempts(&[1, 2])});
+    let more = members.as_object().unwrap().clone();
+    told.as_object_mut().unwrap().extend(more);
+    match open(&request(told), view) {
+        Ok(Opened::Session {
+            mode, last_sync, ..
+        }) => Ok((mode, last_sync)),
+        Ok(Opened::InSync) => panic!("in sync"),
+        Err(problem) => Err(problem.code),
+    }
+}
+
+/// T-82: what compares all, or replaces a side, is never decided by the server, and always given
+/// to who asks for it, be it with the fingerprint of the head; a mirror is never merely windowed.
+#[test]
+fn t82_a_mode_that_is_asked_for_is_given() {
+    let asked = |mode: &str, view: &OpenView| {
+        let same = json!({"mode": mode, "last_sync": at(5), "fingerprint": sum(9)});
+        mode_of(same, view).unwrap()
+    };
+    let restored = OpenView {
+        is_issued: false,
+        expected_at_last_sync: None,
+        ..view()
+    };
+    for (mode, given, over_restored) in [
+        ("pull_truth", (Mode::PullTruth, None), Mode::PullTruth),
+        (
+            "push_truth",
+            (Mode::PushTruth, Some(at(5))),
+            Mode::PushTruth,
+        ),
+        ("slow", (Mode::Slow, Some(at(5))), Mode::Refresh),
+    ] {
+        assert_eq!(asked(mode, &view()), given);
+        // What it held at a moment that was lost nobody can compare.
+        assert_eq!(asked(mode, &restored), (over_restored, None));
+    }
+    for direction in [Direction::Pull, Direction::Push] {
+        let flow = Flow {
+            direction,
+            mirror: true,
+        };
+        let mirror = OpenView { flow, ..view() };
+        for mode in ["auto", "fast", "repair"] {
+            assert_eq!(asked(mode, &mirror), (Mode::Repair, Some(at(5))));
+        }
+        let one_way = OpenView {
+            flow: Flow {
+                mirror: false,
+                ..flow
+            },
+            ..view()
+        };
+        let same = json!({"attempts": attempts(&[1, 2]), "fingerprint": sum(9)});
+        assert_eq!(open(&request(same), &one_way), Ok(Opened::InSync));
+    }
+}
+
+/// T-83: after a device has replaced the truth, whoever comes from before has to pull it first:
+/// with a `last_sync` from before, or none while it holds data, or none and no fingerprint where it
+/// was seen before. Who did it never has to.
+#[test]
+fn t83_who_comes_from_before_a_replaced_truth_pulls_it_first() {
+    let mark = |device, checkin| OpenView {
+        mark: Some(Mark {
+            checkin: at(checkin),
+            device,
+        }),
+        ..view()
+    };
+    let other = mark(device(2), 7);
+    for mode in ["auto", "fast", "repair", "refresh", "slow", "push_truth"] {
+        for claim in [
+            json!({"mode": mode, "last_sync": at(6), "fingerprint": sum(1)}),
+            json!({"mode": mode, "fingerprint": sum(1)}),
+            json!({"mode": mode}),
+        ] {
+            assert_eq!(mode_of(claim.clone(), &other), Err(Code::TruthPushed));
+            assert!(mode_of(claim, &mark(device(1), 7)).is_ok(), "its own mark");
+        }
+        let since = json!({"mode": mode, "last_sync": at(7)});
+        assert!(mode_of(since, &other).is_ok());
+        let empty = json!({"mode": mode, "fingerprint": DatastoreFingerprint::EMPTY});
+        assert!(mode_of(empty, &other).is_ok());
+        let seen_since = OpenView {
+            seen: Some(at(8)),
+            ..other
+        };
+        assert!(mode_of(json!({"mode": mode}), &seen_since).is_ok());
+    }
+    let pulls = json!({"mode": "pull_truth", "last_sync": at(5)});
+    assert_eq!(mode_of(pulls, &other), Ok((Mode::PullTruth, None)));
+    let same = json!({"attempts": attempts(&[1, 2]), "last_sync": at(5), "fingerprint": sum(9)});
+    assert_eq!(open(&request(same), &other), Ok(Opened::InSync));
+    // Of a claim that was never issued the place is compared.
+    let restored = OpenView {
+        is_issued: false,
+        expected_at_last_sync: None,
+        ..other
+    };
+    let before = json!({"last_sync": at(6)});
+    assert_eq!(mode_of(before, &restored), Err(Code::TruthPushed));
+    let later = json!({"last_sync": at(99)});
+    assert_eq!(mode_of(later, &restored), Ok((Mode::Refresh, None)));
 }
 
 /// T-28: `last_update` is a checkin that this truth issued, at most the session's
@@ -259,6 +380,7 @@ fn t28_a_finish_tells_what_was_issued() {
             max_checkin: at(9),
             is_issued,
             last_sync: Some(at(5)),
+            flow: Flow::default(),
         };
         last_sync_after(&request, &view).map_err(|problem| problem.code)
     };
@@ -266,6 +388,21 @@ fn t28_a_finish_tells_what_was_issued() {
     assert_eq!(finish(None, true), Ok(Some(at(5))));
     assert_eq!(finish(Some(10), true), Err(Code::Malformed));
     assert_eq!(finish(Some(8), false), Err(Code::Malformed));
+    // What others did up to there it was not sent.
+    let one_way = FinishView {
+        max_checkin: at(9),
+        is_issued: true,
+        last_sync: Some(at(5)),
+        flow: Flow {
+            direction: Direction::Push,
+            mirror: false,
+        },
+    };
+    let request = FinishRequest {
+        last_update: Some(at(9)),
+        ..FinishRequest::default()
+    };
+    assert_eq!(last_sync_after(&request, &one_way), Ok(Some(at(5))));
     let told = |text: Option<std::string::String>| {
         is_in_sync(
             &FinishRequest {

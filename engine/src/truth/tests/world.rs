@@ -6,12 +6,12 @@ use std::string::{String, ToString};
 use std::vec::Vec;
 
 use serde_json::Value;
-use tidemark_protocol::{Checkin, DeviceId, Key, LocalId, PushSummary};
+use tidemark_protocol::{Checkin, DeviceId, Key, LocalId, Mode, PushSummary};
 
 use crate::fingerprint::{DatastoreFingerprint, RecordFingerprint};
 use crate::truth::{
-    Answer, Choice, Claim, Closed, Commit, Conflict, Head, Held, LocalKey, Mingle, Push, Pusher,
-    Rules, SETTLER, View, Writes,
+    Answer, Choice, Claim, Closed, Commit, Conflict, Flow, Head, Held, LocalKey, Mingle, Named,
+    Override, Push, Pusher, Rules, SETTLER, View, Weighs, Writes,
 };
 use crate::version::{ConflictId, Version};
 
@@ -35,6 +35,11 @@ pub(super) struct World {
     pub(super) doubted_up_to: Option<Checkin>,
     pub(super) slice: usize,
     pub(super) rules: Rules,
+    /// Of the pushing session.
+    pub(super) mode: Mode,
+    pub(super) flow: Flow,
+    /// What a push does not name is deleted, as where the truth is replaced.
+    pub(super) clears: bool,
 }
 
 /// What one push came to.
@@ -113,12 +118,20 @@ impl World {
             doubted_up_to: None,
             slice: usize::MAX,
             rules: Rules::default(),
+            mode: Mode::Fast,
+            flow: Flow::default(),
+            clears: false,
         }
     }
 
     /// Pushes; the airbag must not hold it.
     pub(super) fn push(&mut self, by: DeviceId, records: &[Value]) -> Done {
         self.try_push(by, records, false).unwrap()
+    }
+
+    /// Pushes; a person has confirmed it.
+    pub(super) fn push_confirmed(&mut self, by: u128, records: &[Value]) -> Done {
+        self.try_push(device(by), records, true).unwrap()
     }
 
     pub(super) fn try_push(
@@ -158,7 +171,10 @@ impl World {
             random: self.random,
             is_confirmed,
             doubted_up_to: self.doubted_up_to,
+            overrides: self.flow.overrides(self.mode),
+            weighs: self.flow.weighs(self.mode),
         };
+        let named = Named::of(&resolved.claims, &resolved.rejected, Vec::new());
         let mut mingle =
             Mingle::new(self.head, pusher, self.rules.clone(), resolved.rejected).unwrap();
         let (mut answers, mut conflicts) = (Vec::new(), Vec::new());
@@ -174,6 +190,9 @@ impl World {
             answers.extend(writes.answers);
             conflicts.extend(writes.conflicts);
         }
+        if self.clears {
+            next.clear(&mut mingle, &named);
+        }
         let closed = mingle.close()?;
         next.close(&closed);
         *self = next;
@@ -185,6 +204,15 @@ impl World {
         })
     }
 
+    /// Deletes what lives and was not named.
+    fn clear(&mut self, mingle: &mut Mingle, named: &Named) {
+        let live = self.live().map(|(key, _)| key.clone()).collect();
+        let missing = named.missing(live);
+        let view = self.view(mingle.made().device, &missing);
+        let writes = mingle.clear(missing, &view);
+        self.write(&writes, mingle.made().checkin);
+    }
+
     /// A person settles a conflict; what the commit came to.
     pub(super) fn settle(&mut self, id: ConflictId, choice: Choice) -> Commit {
         let pusher = Pusher {
@@ -193,6 +221,8 @@ impl World {
             random: self.random,
             is_confirmed: true,
             doubted_up_to: None,
+            overrides: Override::Nothing,
+            weighs: Weighs::Deletions,
         };
         let mut mingle = Mingle::new(self.head, pusher, self.rules.clone(), Vec::new()).unwrap();
         let conflict = self.conflicts[&id].clone();

@@ -6,9 +6,9 @@ use serde_json::json;
 use sqlx::{Row, sqlite::SqliteRow};
 use tidemark_engine::{
     fingerprint::DatastoreFingerprint,
-    truth::{Airbag, Policies, Retention},
+    truth::{Airbag, Mark, Policies, Retention},
 };
-use tidemark_protocol::{Checkin, ConflictSummary};
+use tidemark_protocol::{Checkin, ConflictSummary, DeviceId};
 
 use super::{
     super::{Datastore, StoreError},
@@ -176,6 +176,8 @@ fn datastore(row: &SqliteRow) -> Result<Datastore, StoreError> {
     let policies = decode::read_maybe(row, "policies", |text| {
         serde_json::from_str::<Policies>(text)
     })?;
+    let mark = decode::checkin_maybe(row, "truth_pushed")?;
+    let marked_by = decode::read_maybe(row, "truth_pushed_by", DeviceId::parse)?;
     let deletes = decode::count_maybe(row, "airbag_deletes")?;
     let percent = decode::count_maybe(row, "airbag_percent")?;
     let history = decode::count_maybe(row, "keep_history")?;
@@ -186,6 +188,9 @@ fn datastore(row: &SqliteRow) -> Result<Datastore, StoreError> {
         forgotten: decode::checkin_maybe(row, "forgotten")?,
         history_from: decode::checkin_maybe(row, "history_from")?,
         fingerprints_from: decode::checkin_maybe(row, "fingerprints_from")?,
+        mark: mark
+            .zip(marked_by)
+            .map(|(checkin, device)| Mark { checkin, device }),
         sums_at: decode::checkin_maybe(row, "sums_at")?,
         fingerprint: decode::parsed(row, "fingerprint")?,
         live: decode::count(row, "live")?,

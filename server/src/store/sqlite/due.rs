@@ -1,5 +1,6 @@
 //! What a session is due, in words that several statements share: ?1 datastore, ?2 session,
-//! ?3 device, as of ?4; its window starts after (?5, ?6); without tombstones if ?7.
+//! ?3 device, as of ?4; its window starts after (?5, ?6); without tombstones if ?7. A session that
+//! is sent nothing but what it pushed has a window that starts after ?4.
 
 use sqlx::{Sqlite, query::Query, sqlite::SqliteArguments};
 
@@ -18,7 +19,7 @@ macro_rules! is_in_window {
 }
 
 /// The keys at or before the window's start that are due all the same: pushed by the session,
-/// and owed to its device.
+/// and owed to its device, unless nothing is sent but what was pushed.
 macro_rules! due {
     ($more:literal) => {
         concat!(
@@ -26,7 +27,8 @@ macro_rules! due {
                 and (checkin, key) <= (?5, ?6)",
             $more,
             " union select key from client_state where datastore = ?1 and device = ?3 \
-                and owed = 1) as due \
+                and owed = 1 and not exists (select 1 from session \
+                  where session.sync_uuid = ?2 and session.direction = 'push')) as due \
               cross join version on version.datastore = ?1 and version.key = due.key \
                 and version.checkin = (select max(newest.checkin) from version newest \
                   where newest.datastore = ?1 and newest.key = due.key \

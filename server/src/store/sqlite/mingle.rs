@@ -45,8 +45,9 @@ impl Change {
     ) -> Result<(), StoreError> {
         self.write_truth(&session.datastore, made, tick, writes)
             .await?;
-        self.keep_answers(session, made.checkin, &writes.answers)
-            .await
+        // What the window does not hold is sent before it.
+        let fresh = session.flow.sends_down().then_some(made.checkin);
+        self.keep_answers(session, fresh, &writes.answers).await
     }
 
     /// Writes what was decided, as part of the commit `made`, where no session waits for it.
@@ -191,17 +192,18 @@ impl Change {
         Ok(())
     }
 
-    /// Keeps how the session's pulls answer, with the truth's version after this push.
     /// Forgets what was decided about all that a session has pushed: its device has heard of it.
     pub(crate) async fn forget_answers(&mut self, session: &Session) -> Result<(), StoreError> {
         let pushed = "delete from pushed where datastore = ?1 and sync_uuid = ?2";
         self.run_for(session, pushed).await
     }
 
+    /// Keeps how the session's pulls answer, with the truth's version after this push: in the
+    /// window are those that were made just now.
     async fn keep_answers(
         &mut self,
         session: &Session,
-        made: Checkin,
+        fresh: Option<Checkin>,
         answers: &[Answer],
     ) -> Result<(), StoreError> {
         let rows = answers.iter().map(|answer| {
@@ -215,7 +217,7 @@ impl Change {
             .bind(&session.datastore)
             .bind(session.id.to_string())
             .bind(rows)
-            .bind(made.micros())
+            .bind(fresh.map(Checkin::micros))
             .execute(&mut *self.tx)
             .await?;
         Ok(())

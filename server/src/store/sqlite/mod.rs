@@ -18,6 +18,7 @@ mod range_sums;
 mod reconcile;
 mod records;
 mod refresh;
+mod replacing;
 mod sessions;
 mod staged;
 mod verify;

@@ -5,7 +5,7 @@ use sqlx::{AssertSqlSafe, Row};
 
 use super::{
     Gates, Sqlite, acks, compaction, conflicts, datastores, mingle, range_sums, reconcile, records,
-    sessions, view, window,
+    replacing, sessions, view, window,
 };
 
 /// What may be read from end to end: what was bound, and what a statement itself made.
@@ -31,7 +31,7 @@ const LARGE: [&str; 7] = [
     "range_sum",
 ];
 
-const HOT: [(&str, &str); 31] = [
+const HOT: [(&str, &str); 32] = [
     ("issued", datastores::ISSUED),
     ("supersede", mingle::SUPERSEDE),
     ("keep answers", mingle::KEEP_ANSWERS),
@@ -63,6 +63,7 @@ const HOT: [(&str, &str); 31] = [
     ("changed", range_sums::CHANGED),
     ("is far", range_sums::IS_FAR),
     ("buckets", range_sums::BUCKETS),
+    ("live after", replacing::LIVE_AFTER),
 ];
 
 const COMPACTION: [(&str, &str); 10] = [

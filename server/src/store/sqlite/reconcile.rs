@@ -165,9 +165,9 @@ impl Change {
         Ok(())
     }
 
-    /// Forgets what a session was told: its finish has heeded it.
+    /// Forgets what a session was told: its finish has heeded it; and what it was to delete.
     pub(crate) async fn forget_told(&mut self, session: &Session) -> Result<(), StoreError> {
-        let told = "delete from reconciled where datastore = ?1 and sync_uuid = ?2 and asked = 0";
+        let told = "delete from reconciled where datastore = ?1 and sync_uuid = ?2 and asked <> 1";
         self.run_for(session, told).await
     }
 }

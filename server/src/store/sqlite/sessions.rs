@@ -2,14 +2,15 @@
 
 use sqlx::{Row, sqlite::SqliteRow};
 use tidemark_engine::faults::{Fault, is_planted};
-use tidemark_engine::truth::Place;
-use tidemark_protocol::{Checkin, DeviceId, FinishRequest, Key, Mode, SessionId};
+use tidemark_engine::truth::{Flow, Place};
+use tidemark_protocol::{Checkin, DeviceId, Direction, FinishRequest, Key, Mode, SessionId};
 
 use crate::faults;
 
 use super::{
     super::{Device, Session, StoreError},
     Change, Snapshot, decode,
+    mingle::number,
 };
 
 /// Confirms what the device has applied.
@@ -102,19 +103,21 @@ impl Change {
         .await?;
         sqlx::query(
             "insert into session (sync_uuid, datastore, device, user, mode, last_sync, \
-             max_checkin, tombstones, touched, doubted_up_to) \
-             values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+             max_checkin, tombstones, touched, doubted_up_to, direction, mirror) \
+             values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
         )
         .bind(session.id.to_string())
         .bind(&session.datastore)
         .bind(&device)
         .bind(user)
-        .bind(mode_text(session.mode))
+        .bind(session.mode.as_str())
         .bind(session.last_sync.map(Checkin::micros))
         .bind(session.max_checkin.micros())
         .bind(!session.leaves_out_tombstones)
         .bind(session.touched)
         .bind(session.doubted_up_to.map(Checkin::micros))
+        .bind(session.flow.direction.as_str())
+        .bind(session.flow.mirror)
         .execute(&mut *self.tx)
         .await?;
         Ok(())
@@ -125,7 +128,7 @@ impl Change {
         sqlx::query(
             "update session set last_sync = ?2, max_checkin = ?3, from_checkin = ?4, \
              from_key = ?5, pulled_checkin = ?6, pulled_key = ?7, remaining = ?8, acked = ?9, \
-             touched = ?10 where sync_uuid = ?1",
+             touched = ?10, mode = ?11, deleted = ?12 where sync_uuid = ?1",
         )
         .bind(session.id.to_string())
         .bind(session.last_sync.map(Checkin::micros))
@@ -141,6 +144,8 @@ impl Change {
         )
         .bind(session.acked)
         .bind(session.touched)
+        .bind(session.mode.as_str())
+        .bind(number(session.deleted))
         .execute(&mut *self.tx)
         .await?;
         Ok(())
@@ -210,7 +215,11 @@ impl Change {
         Ok(())
     }
 
-    async fn remove_session(&mut self, datastore: &str, id: &str) -> Result<(), StoreError> {
+    pub(super) async fn remove_session(
+        &mut self,
+        datastore: &str,
+        id: &str,
+    ) -> Result<(), StoreError> {
         for statement in [
             "delete from staged where datastore = ?1 and sync_uuid = ?2",
             "delete from pushed where datastore = ?1 and sync_uuid = ?2",
@@ -235,7 +244,13 @@ fn session(row: &SqliteRow) -> Result<Session, StoreError> {
         id: decode::read(row, "sync_uuid", SessionId::parse)?,
         datastore: row.try_get("datastore")?,
         device: decode::read(row, "device", DeviceId::parse)?,
-        mode: decode::read(row, "mode", mode)?,
+        mode: decode::read(row, "mode", |text| Mode::named(text).ok_or("not a mode"))?,
+        flow: Flow {
+            direction: decode::read(row, "direction", |text| {
+                Direction::named(text).ok_or("not a direction")
+            })?,
+            mirror: row.try_get("mirror")?,
+        },
         last_sync: decode::checkin_maybe(row, "last_sync")?,
         max_checkin: decode::checkin(row, "max_checkin")?,
         leaves_out_tombstones: !tombstones,
@@ -244,6 +259,7 @@ fn session(row: &SqliteRow) -> Result<Session, StoreError> {
         pulled: place(row, "pulled_checkin", "pulled_key")?,
         remaining: remaining.and_then(|count| u64::try_from(count).ok()),
         acked: row.try_get("acked")?,
+        deleted: decode::count(row, "deleted")?,
         touched: row.try_get("touched")?,
     })
 }
@@ -262,30 +278,4 @@ fn place(
 
 fn place_key(place: &Place) -> Option<&str> {
     place.key.as_ref().map(Key::as_str)
-}
-
-fn mode_text(mode: Mode) -> &'static str {
-    match mode {
-        Mode::Auto => "auto",
-        Mode::Fast => "fast",
-        Mode::Repair => "repair",
-        Mode::Slow => "slow",
-        Mode::Refresh => "refresh",
-        Mode::PullTruth => "pull_truth",
-        Mode::PushTruth => "push_truth",
-    }
-}
-
-fn mode(text: &str) -> Result<Mode, &'static str> {
-    [
-        Mode::Fast,
-        Mode::Repair,
-        Mode::Slow,
-        Mode::Refresh,
-        Mode::PullTruth,
-        Mode::PushTruth,
-    ]
-    .into_iter()
-    .find(|mode| mode_text(*mode) == text)
-    .ok_or("not a mode")
 }

@@ -80,6 +80,27 @@ impl Snapshot {
         Ok(known)
     }
 
+    /// The rows of `local_key` for these ids.
+    pub(crate) async fn keys_of(
+        &mut self,
+        datastore: &str,
+        local_ids: &[LocalId],
+    ) -> Result<Vec<LocalKey>, StoreError> {
+        let mut known = Vec::new();
+        for local_ids in local_ids.chunks(NAMES_AT_ONCE) {
+            let rows = sqlx::query(LOCAL_KEYS)
+                .bind(datastore)
+                .bind(json!(local_ids).to_string())
+                .bind("[]")
+                .fetch_all(&mut *self.tx)
+                .await?;
+            for row in &rows {
+                known.push(local_key(row)?);
+            }
+        }
+        Ok(known)
+    }
+
     /// What the truth, and the pushing device, know of the records that these claims are about.
     pub(crate) async fn view(
         &mut self,

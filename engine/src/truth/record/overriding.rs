@@ -1,0 +1,66 @@
+//! A push against which nobody's change stands: that of a device that the truth mirrors, or
+//! becomes.
+
+use alloc::vec::Vec;
+
+use tidemark_protocol::{Code, Problem};
+
+use super::Deciding;
+use super::lost::Lost;
+use crate::truth::judge::Change;
+use crate::version::{Content, Stamps, Version};
+
+impl Deciding<'_> {
+    /// The record becomes what is pushed, whoever has changed it; the history keeps what it was.
+    pub(super) fn replace(mut self, newest: &Version, change: Change) {
+        let content = match change {
+            Change::Whole(content) => Some(self.content_for(newest, content)),
+            Change::Deleted => None,
+            Change::Fields(_) => {
+                let detail = "the truth becomes what is pushed: send the whole `value`, without \
+                              `changed`";
+                let problem = Problem::new(Code::NeedWhole, detail);
+                return self.mingle.reject(&self.claim, &problem);
+            }
+        };
+        if newest.content.as_ref().map(|it| &it.value) == content.as_ref().map(|it| &it.value) {
+            return self.unchanged(newest, None);
+        }
+        if let Some(content) = &content {
+            self.keep_replaced_by(content, &newest.entity);
+        }
+        let stamps = Stamps::replaced(self.mingle.made);
+        self.supersede(newest, content, stamps, (None, None), false);
+    }
+
+    /// What was asked for stands; what somebody else has made of the record since is kept.
+    pub(super) fn prevail(mut self, newest: &Version, asked_for: Content) {
+        let truth = newest.content.as_ref();
+        if truth.is_some_and(|truth| truth.value == asked_for.value) {
+            return self.unchanged(newest, None);
+        }
+        let conflict = (!self.is_latest_word(newest)).then(|| {
+            let lost = Lost {
+                fields: Vec::new(),
+                truth: truth.map(|truth| truth.value.clone()),
+                theirs: newest.stamps.newest(),
+                device: Some(asked_for.value.clone()),
+                overridden: Some(newest.checkin),
+                is_settled: true,
+            };
+            self.keep(lost, newest.entity.clone())
+        });
+        let content = self.content_for(newest, asked_for);
+        let stamps = Stamps::replaced(self.mingle.made);
+        self.supersede(newest, Some(content), stamps, (conflict, None), false);
+    }
+
+    /// What was pushed, as content of the record: its fingerprint may be of another entity.
+    pub(super) fn content_for(&self, newest: &Version, pushed: Content) -> Content {
+        if self.names_entity(newest) {
+            pushed
+        } else {
+            Content::of(&newest.entity, pushed.value)
+        }
+    }
+}
