@@ -4,6 +4,7 @@ import { useRegisterSW } from 'virtual:pwa-register/react';
 import { currentUser, forgetCurrentUser, rememberUser } from './accounts';
 import { Importer } from './import/importer';
 import { SessionContext, type Session } from './live';
+import { Steering, SteeringContext } from './steering';
 import { openFor } from './sync';
 import { Failure } from './views/Failure';
 import { Shell, type Update } from './views/Shell';
@@ -27,7 +28,9 @@ export function App() {
   return (
     <SessionContext value={session}>
       <ToastProvider>
-        <Shell update={update} />
+        <SteeringContext value={session.steering}>
+          <Shell update={update} />
+        </SteeringContext>
       </ToastProvider>
     </SessionContext>
   );
@@ -39,19 +42,24 @@ function useUpdate(): Update {
   return useMemo(() => ({ needed, start: () => void updateServiceWorker(true) }), [needed, updateServiceWorker]);
 }
 
+interface Opened extends Session {
+  steering: Steering;
+}
+
 /** The database of `user`, opened; closed again when another name signs in or the app goes. */
-function useOpened(user: string | undefined, signOut: () => void): { session?: Session; error?: unknown } {
-  const [state, setState] = useState<{ session?: Session; error?: unknown }>({});
+function useOpened(user: string | undefined, signOut: () => void): { session?: Opened; error?: unknown } {
+  const [state, setState] = useState<{ session?: Opened; error?: unknown }>({});
   useEffect(() => {
     if (user === undefined) return;
     let over = false;
     const opening = openFor(user).then((database) => {
       const importer = new Importer(database, user);
+      const steering = new Steering(database);
       if (!over) {
-        setState({ session: { user, database, importer, signOut } });
+        setState({ session: { user, database, importer, signOut, steering } });
         importer.wake();
       }
-      return { database, importer };
+      return { database, importer, steering };
     });
     opening.catch((error: unknown) => {
       if (!over) setState({ error });
@@ -59,8 +67,9 @@ function useOpened(user: string | undefined, signOut: () => void): { session?: S
     return () => {
       over = true;
       setState({});
-      void opening.then(({ database, importer }) => {
+      void opening.then(({ database, importer, steering }) => {
         importer.stop();
+        steering.stop();
         return database.close();
       }, () => undefined);
     };

@@ -6,6 +6,7 @@ import './styles/layout.css';
 import './styles/parts.css';
 import './styles/views.css';
 import './styles/conflicts.css';
+import './styles/sync.css';
 import { StrictMode } from 'react';
 import { createRoot } from 'react-dom/client';
 import { App } from './App';

@@ -18,6 +18,12 @@ describe('standing', () => {
     expect(standing({ ...idle, pending: 1 }, false).long).toContain('1 change kept on this device');
   });
 
+  it('does not call what is set aside “to send”', () => {
+    expect(standing({ ...idle, pending: 3 }, true, 3)).toMatchObject({ tone: 'trouble', short: '3 set aside' });
+    expect(standing({ ...idle, pending: 3 }, true, 1).short).toBe('2 to send');
+    expect(standing({ ...idle, pending: 3 }, false, 3).short).toBe('Offline');
+  });
+
   it('shows how far a sync is', () => {
     const status: SyncStatus = { ...idle, phase: 'pushing', progress: { done: 999, total: 2000 } };
     expect(standing(status, true).short).toBe('Syncing 49 %');

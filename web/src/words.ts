@@ -1,5 +1,5 @@
 /** What the demo says: times, sizes and errors in words a person can use. Pure. */
-import type { SyncStatus } from 'tidemark';
+import type { Doc, SyncStatus } from 'tidemark';
 
 const RELATIVE = new Intl.RelativeTimeFormat('en', { numeric: 'auto' });
 const NUMBERS = new Intl.NumberFormat('en');
@@ -45,22 +45,24 @@ const PHASES: Partial<Record<SyncStatus['phase'], string>> = {
   reconciling: 'Comparing notes',
 };
 
-export function standing(status: SyncStatus, online: boolean): Standing {
-  const waiting = status.pending > 0 ? plural(status.pending, 'change') : undefined;
+/** How the sync stands; `aside` of what is pending waits for the person, not for the sync. */
+export function standing(status: SyncStatus, online: boolean, aside = 0): Standing {
+  const toSend = Math.max(status.pending - aside, 0);
+  const waiting = toSend > 0 ? plural(toSend, 'change') : undefined;
   if (!online || status.error?.code === 'offline') {
     const short = online ? 'No server' : 'Offline';
     const why = online ? 'The server does not answer.' : 'Offline.';
     return {
       tone: 'offline',
-      short: waiting ? `${short} · ${number(status.pending)} kept` : short,
+      short: waiting ? `${short} · ${number(toSend)} kept` : short,
       long: waiting
         ? `${why} ${waiting} kept on this device, sent when ${online ? 'it' : 'the network'} returns.`
         : `${why} Everything you do is kept on this device.`,
     };
   }
   if (status.error) {
-    const { title } = explain(status.error);
-    return { tone: 'trouble', short: title, long: `${title}. ${waiting ? `${waiting} kept on this device.` : ''}`.trim() };
+    const { title, short = title } = explain(status.error);
+    return { tone: 'trouble', short, long: `${title}. ${waiting ? `${waiting} kept on this device.` : ''}`.trim() };
   }
   const phase = PHASES[status.phase];
   if (phase) {
@@ -68,7 +70,8 @@ export function standing(status: SyncStatus, online: boolean): Standing {
     const part = progress && progress.total > 0 ? ` ${Math.floor((100 * progress.done) / progress.total)} %` : '';
     return { tone: 'busy', short: `Syncing${part}`, long: `${phase}${part ? `,${part} done` : ''}.` };
   }
-  if (waiting) return { tone: 'busy', short: `${number(status.pending)} to send`, long: `${waiting} waiting to be sent.` };
+  if (waiting) return { tone: 'busy', short: `${number(toSend)} to send`, long: `${waiting} waiting to be sent.` };
+  if (aside > 0) return { tone: 'trouble', short: `${number(aside)} set aside`, long: `${plural(aside, 'change')} set aside for you to look at. All else is in sync.` };
   return status.last_sync
     ? { tone: 'calm', short: 'In sync', long: 'Everything is in sync.' }
     : { tone: 'busy', short: 'Not synced yet', long: 'Not synced with the server yet.' };
@@ -76,8 +79,10 @@ export function standing(status: SyncStatus, online: boolean): Standing {
 
 export interface Explained {
   title: string;
+  /** For the pill, where the title is long. */
+  short?: string;
   help: string;
-  action?: 'sign-in' | 'retry' | 'reload';
+  action?: 'sign-in' | 'retry' | 'reload' | 'decide';
 }
 
 const EXPLAINED: Record<string, Explained> = {
@@ -108,9 +113,16 @@ const EXPLAINED: Record<string, Explained> = {
   offline: { title: 'Offline', help: 'Your changes are kept on this device and sent when the network returns.', action: 'retry' },
   busy: { title: 'The server is busy', help: 'Syncing is tried again by itself in a moment.', action: 'retry' },
   airbag: {
-    title: 'Too many deletions',
-    help: 'This sync would delete much of what is on the server, so it was stopped. Nothing has been deleted there.',
+    title: 'The sync was stopped',
+    short: 'Stopped',
+    help: 'It would delete or replace much of what is on the server. Nothing has been touched there.',
+    action: 'decide',
   },
+  truth_pushed: {
+    title: 'The records were replaced',
+    help: 'Another device made its records those of the server. Take them first: what waits here is set aside for you, not lost.',
+  },
+  cancelled: { title: 'The sync was stopped', help: 'Your changes are kept on this device, and sent with the next one.', action: 'retry' },
   forbidden: { title: 'Not allowed', help: 'This account may read these records but not change them. Your changes stay on this device.' },
   protocol: { title: 'The versions do not match', help: 'This app is older than the server. Reload to get the new one.', action: 'reload' },
 };
@@ -125,4 +137,21 @@ export function explain(error: unknown): Explained {
     help: help ?? 'Your records are safe on this device. Try again; if it stays so, the server’s log says more.',
     action: 'retry',
   };
+}
+
+const ASIDE: Record<string, string> = {
+  truth_pushed: 'Another device replaced the records on the server while this waited here.',
+  pull_truth: 'This waited here when the server’s records were taken.',
+};
+
+/** Why a change was set aside. */
+export function asideReason({ problem }: Pick<Doc, 'problem'>): string {
+  return ASIDE[problem?.code ?? ''] ?? problem?.detail ?? 'The server did not take this.';
+}
+
+/** The words by which a person knows a record. */
+export function labelOf(doc: Doc): string {
+  const value = doc.value as Record<string, unknown> | null | undefined;
+  const name = value && typeof value === 'object' ? (value['title'] ?? value['name'] ?? value['file_name']) : value;
+  return typeof name === 'string' && name ? name : doc.key;
 }

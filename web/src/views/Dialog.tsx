@@ -8,16 +8,21 @@ interface Props {
   onClose(): void;
   children: ReactNode;
   wide?: boolean;
+  /** Its title has the focus at first, so that a key pressed while it opens does nothing. */
+  calm?: boolean;
 }
 
-export function Dialog({ title, open, onClose, children, wide }: Props) {
+export function Dialog({ title, open, onClose, children, wide, calm }: Props) {
   const ref = useRef<HTMLDialogElement>(null);
   const id = useId();
   useEffect(() => {
     const dialog = ref.current;
-    if (open && !dialog?.open) dialog?.showModal();
+    if (open && !dialog?.open) {
+      dialog?.showModal();
+      if (calm) dialog?.querySelector('h2')?.focus();
+    }
     if (!open && dialog?.open) dialog.close();
-  }, [open]);
+  }, [open, calm]);
   return (
     <dialog
       ref={ref}
@@ -29,7 +34,7 @@ export function Dialog({ title, open, onClose, children, wide }: Props) {
       {open && (
         <div className="dialog-body">
           <header>
-            <h2 id={id}>{title}</h2>
+            <h2 id={id} {...(calm && { tabIndex: -1 })}>{title}</h2>
             <button className="icon-button" aria-label="Close" onClick={onClose}>
               <X aria-hidden size={20} />
             </button>

@@ -1,13 +1,17 @@
 /** What this device is to the server: its name there, what it holds, what proves that it is the same. */
 import { useNow, useLive, useSession } from '../live';
 import { useEntities } from '../entities';
+import { useTruth } from '../truth';
 import { ago, bytes, number } from '../words';
+import { Fingerprints } from './Fingerprint';
+import { SyncByHand } from './SyncByHand';
 
 export function Inspector() {
   const { user } = useSession();
   const { answer: info } = useLive('info', (database) => database.info());
   const entities = useEntities() ?? [];
   const now = useNow();
+  const truth = useTruth(info?.datastore, `${info?.last_sync} ${info?.fingerprint}`);
   if (!info) return null;
   const { usage, quota, persisted } = info.storage;
   return (
@@ -27,13 +31,6 @@ export function Inspector() {
           </dd>
         </div>
         <div>
-          <dt>Fingerprint</dt>
-          <dd>
-            <Fingerprint text={info.fingerprint} />
-            <p className="hint">Two devices that show the same one hold the same records, byte for byte.</p>
-          </dd>
-        </div>
-        <div>
           <dt>Storage</dt>
           <dd>
             {usage === undefined ? 'not told by this browser' : `${bytes(usage)} in use`}
@@ -42,6 +39,10 @@ export function Inspector() {
           </dd>
         </div>
       </dl>
+      <h2>Fingerprints</h2>
+      <Fingerprints here={info.fingerprint} there={truth?.fingerprint} />
+      <p className="hint">Devices that show the same one hold the same records, byte for byte. What waits to be sent does not count yet.</p>
+      <SyncByHand />
       <h2>By kind</h2>
       <ul className="rows">
         {entities.map(({ entity, count }) => (
@@ -49,18 +50,5 @@ export function Inspector() {
         ))}
       </ul>
     </section>
-  );
-}
-
-/** 64 hex digits in groups, and as a band of colours that the eye can compare. */
-function Fingerprint({ text }: { text: string }) {
-  const groups = text.match(/.{1,8}/g) ?? [];
-  return (
-    <div className="fingerprint" data-testid="fingerprint" data-value={text}>
-      <div className="bands" aria-hidden>
-        {groups.map((group, at) => <span key={at} style={{ '--hue': parseInt(group.slice(0, 4), 16) % 360 } as React.CSSProperties} />)}
-      </div>
-      <code>{groups.join(' ')}</code>
-    </div>
   );
 }

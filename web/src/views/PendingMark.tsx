@@ -5,7 +5,7 @@ const WORDS: Partial<Record<Doc['state'], string>> = {
   created: 'Waiting to be sent',
   updated: 'Changes waiting to be sent',
   deleted: 'Deletion waiting to be sent',
-  rejected: 'Set aside: the server did not take it',
+  rejected: 'Set aside: the server does not have this',
 };
 
 export function PendingMark({ state }: { state: Doc['state'] }) {

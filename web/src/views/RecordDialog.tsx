@@ -1,10 +1,11 @@
 /** One record as it is: its state, its problem if it has one, its value to read, mend or delete. */
-import { History, Undo2 } from 'lucide-react';
+import { History, RotateCw, Undo2 } from 'lucide-react';
 import { useState } from 'react';
 import type { Doc, Json } from 'tidemark';
+import { canBeSentAgain, sendAgain } from '../aside';
 import { HistoryList } from './HistoryList';
 import { useSession } from '../live';
-import { explain } from '../words';
+import { asideReason, explain } from '../words';
 import { Dialog } from './Dialog';
 
 const STATES: Record<Doc['state'], string> = {
@@ -20,17 +21,25 @@ const UNDO: Partial<Record<Doc['state'], string>> = {
   created: 'Undo: take it back',
   updated: 'Undo the change',
   deleted: 'Undo the deletion',
+  rejected: 'Drop',
 };
 
-export function RecordDialog({ doc, onClose }: { doc: Doc | undefined; onClose(): void }) {
+interface Props {
+  doc: Doc | undefined;
+  /** It stands for a deletion that was set aside. */
+  isDeletion?: boolean;
+  onClose(): void;
+}
+
+export function RecordDialog({ doc, isDeletion = false, onClose }: Props) {
   return (
     <Dialog title={doc ? `Record of ${doc.entity}` : 'Record'} open={doc !== undefined} onClose={onClose} wide>
-      {doc && <Content key={doc.handle} doc={doc} onClose={onClose} />}
+      {doc && <Content key={doc.handle} doc={doc} isDeletion={isDeletion} onClose={onClose} />}
     </Dialog>
   );
 }
 
-function Content({ doc, onClose }: { doc: Doc; onClose(): void }) {
+function Content({ doc, isDeletion, onClose }: { doc: Doc; isDeletion: boolean; onClose(): void }) {
   const { database } = useSession();
   const [text, setText] = useState(() => JSON.stringify(doc.value, undefined, 2) ?? '');
   const [complaint, setComplaint] = useState<string>();
@@ -49,7 +58,8 @@ function Content({ doc, onClose }: { doc: Doc; onClose(): void }) {
     }
     attempt(records.put(doc.key, value));
   };
-  const gone = doc.state === 'deleted';
+  const gone = doc.state === 'deleted' || isDeletion;
+  const isFine = canBeSentAgain(doc);
   const undo = doc.state !== 'synced' && (
     <button className="button" onClick={() => attempt(records.undo(doc.key))}>
       <Undo2 aria-hidden size={17} /> {UNDO[doc.state] ?? 'Undo'}
@@ -58,15 +68,15 @@ function Content({ doc, onClose }: { doc: Doc; onClose(): void }) {
   return (
     <div className="record">
       {doc.problem && (
-        <div className="notice trouble" role="alert">
+        <div className={isFine ? 'notice kept' : 'notice trouble'} role="alert">
           <div>
-            <strong>The server did not take this record</strong>
-            <p>{doc.problem.detail ?? doc.problem.code}</p>
+            <strong>{isFine ? 'Kept for you to decide' : 'The server did not take this record'}</strong>
+            <p>{asideReason(doc)}{isFine && ' Send it once more, on top of what is there now, or drop it.'}</p>
           </div>
         </div>
       )}
       <dl className="facts">
-        <div><dt>State</dt><dd>{STATES[doc.state]}</dd></div>
+        <div><dt>State</dt><dd>{STATES[doc.state]}{isDeletion && doc.state === 'rejected' && ': a deletion'}</dd></div>
         <div><dt>Key</dt><dd><code>{doc.key}</code>{doc.is_pending && <span className="tag">temporary</span>}</dd></div>
         <div><dt>Created</dt><dd>{when(doc.created)}</dd></div>
         <div><dt>Changed</dt><dd>{when(doc.updated)}</dd></div>
@@ -83,6 +93,11 @@ function Content({ doc, onClose }: { doc: Doc; onClose(): void }) {
       {complaint && <p className="problem" role="alert">{complaint}</p>}
       <div className="buttons end">
         {undo}
+        {isFine && (
+          <button className="button" onClick={() => attempt(sendAgain(database, [{ doc, isDeletion }]))}>
+            <RotateCw aria-hidden size={17} /> Send again
+          </button>
+        )}
         {!gone && (
           <>
             <button className="button danger" onClick={() => attempt(records.delete(doc.key))}>Delete</button>

@@ -6,7 +6,8 @@ import { useHashLocation } from 'wouter/use-hash-location';
 import { useConflicts } from '../conflicts';
 import { useLive, useSession } from '../live';
 import { INBOX, type Import } from '../model';
-import { number } from '../words';
+import { number, plural } from '../words';
+import { AirbagPanel } from './AirbagPanel';
 import { ConflictsView } from './ConflictsView';
 import { HelpDialog } from './HelpDialog';
 import { Inspector } from './Inspector';
@@ -51,6 +52,7 @@ function Frame({ update }: { update: Update }) {
   useUpdates(update);
   useImportsGoOn();
   useNewConflicts();
+  useNewlyAside(setDialog);
   const inLists = place.startsWith('/list');
   return (
     <div className="shell">
@@ -88,6 +90,7 @@ function Frame({ update }: { update: Update }) {
         </Switch>
       </main>
       <SyncPanel open={dialog === 'sync'} onClose={() => setDialog(undefined)} />
+      <AirbagPanel />
       <HelpDialog open={dialog === 'help'} onClose={() => setDialog(undefined)} />
     </div>
   );
@@ -114,6 +117,15 @@ function useNewConflicts(): void {
     if (location.hash.startsWith('#/conflicts')) return;
     toast({ text: 'Two devices changed the same thing.', action: { label: 'Compare', run: () => go('/conflicts') } });
   }), [database, toast, go]);
+}
+
+/** Says when changes were set aside, and leads to them. */
+function useNewlyAside(open: (dialog: DialogName) => void): void {
+  const { database } = useSession();
+  const toast = useToast();
+  useEffect(() => database.on('rejected', ({ length }) => {
+    toast({ text: `${plural(length, 'change')} set aside, and kept.`, stays: true, action: { label: 'Look', run: () => open('sync') } });
+  }), [database, toast, open]);
 }
 
 /** Says when a new version of the app has been fetched; it starts when the person says so. */

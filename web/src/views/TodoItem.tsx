@@ -4,7 +4,7 @@ import { memo, useState, type KeyboardEvent } from 'react';
 import type { Collection, Doc } from 'tidemark';
 import { useSession } from '../live';
 import type { Todo } from '../model';
-import { explain } from '../words';
+import { asideReason, explain } from '../words';
 import { PendingMark } from './PendingMark';
 import { useToast } from './Toasts';
 
@@ -46,7 +46,7 @@ function TodoRow({ todo }: { todo: Doc<Todo> }) {
       <button className="icon-button todo-delete" aria-label={`Delete “${title}”`} onClick={remove}>
         <Trash2 aria-hidden size={17} />
       </button>
-      {todo.state === 'rejected' && <p className="problem">{todo.problem?.detail ?? 'The server did not take this.'}</p>}
+      {todo.state === 'rejected' && <p className="problem">{asideReason(todo)}</p>}
     </li>
   );
 }
