@@ -1,6 +1,6 @@
 /** The ways to sync, in words: what each is for, what it cannot go with, and what it may cost. Pure. */
-import type { Airbag, SyncOptions } from 'tidemark';
-import type { How } from './steering';
+import type { SyncOptions } from 'tidemark';
+import type { Held, How } from './steering';
 import { number, plural } from './words';
 
 export type Mode = NonNullable<SyncOptions['mode']>;
@@ -103,7 +103,7 @@ export interface Alarm {
   done: string;
 }
 
-export function alarm({ deletes, changes, live, how }: Airbag & { how: How }): Alarm {
+export function alarm({ deletes, changes, live, how }: Held): Alarm {
   const all = deletes >= live && live > 0;
   const verbs = [
     ...(deletes > 0 ? [all ? 'delete all' : `delete ${number(deletes)}`] : []),

@@ -4,7 +4,8 @@ import type { Database, Doc, Events, SyncOptions, SyncReport } from 'tidemark';
 import { Steering } from './steering';
 
 const REPORT = { in_sync: true, mode: 'fast' } as SyncReport;
-const AIRBAG = { deletes: 40, changes: 0, live: 50 };
+const NUMBERS = { deletes: 40, changes: 0, live: 50 };
+const AIRBAG = { ...NUMBERS, mode: 'auto' as const };
 
 /** A database of which only the sync is there. */
 class Fake {
@@ -70,7 +71,7 @@ describe('Steering', () => {
     fake.holds = true;
     const { error } = await steering.run({ mode: 'push_truth' });
     expect(error).toMatchObject({ code: 'airbag' });
-    expect(steering.now().held).toEqual({ ...AIRBAG, how: { mode: 'push_truth' } });
+    expect(steering.now().held).toEqual({ ...NUMBERS, how: { mode: 'push_truth' } });
     fake.holds = false;
     await steering.confirm();
     expect(fake.asked).toEqual([{ mode: 'push_truth' }, { mode: 'push_truth', confirm: true }]);
@@ -79,7 +80,7 @@ describe('Steering', () => {
 
   it('holds a sync that nobody asked for, and lets go when a later one goes through', () => {
     fake.emit('airbag', AIRBAG);
-    expect(steering.now().held).toEqual({ ...AIRBAG, how: {} });
+    expect(steering.now().held).toEqual({ ...NUMBERS, how: {} });
     fake.emit('status', { phase: 'pushing', online: true, pending: 1 });
     expect(steering.now().held).toBeDefined();
     fake.emit('status', { phase: 'idle', online: true, pending: 0 });

@@ -19,7 +19,7 @@ export interface Outcome {
 }
 
 /** What a sync would do to the server's records, and how it was asked for. */
-export interface Held extends Airbag {
+export interface Held extends Pick<Airbag, 'deletes' | 'changes' | 'live'> {
   how: How;
 }
 
@@ -100,7 +100,7 @@ export class Steering {
 
   #hold(airbag: Airbag & { mode?: SyncOptions['mode'] }): void {
     const { deletes, changes, live, mode } = airbag;
-    const { confirm: _, ...asked } = this.#now.running ?? (mode && mode !== 'fast' ? { mode } : {});
+    const { confirm: _, ...asked } = this.#now.running ?? (mode && mode !== 'auto' ? { mode } : {});
     this.#change({ held: { deletes, changes, live, how: asked } });
   }
 

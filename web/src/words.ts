@@ -139,14 +139,14 @@ export function explain(error: unknown): Explained {
   };
 }
 
-const ASIDE: Record<string, string> = {
-  truth_pushed: 'Another device replaced the records on the server while this waited here.',
-  pull_truth: 'This waited here when the server’s records were taken.',
+const ASIDE: Record<string, (these: string) => string> = {
+  truth_pushed: (these) => `Another device replaced the records on the server while ${these} waited here.`,
+  pull_truth: (these) => `The server’s records were taken while ${these} waited here.`,
 };
 
-/** Why a change was set aside. */
-export function asideReason({ problem }: Pick<Doc, 'problem'>): string {
-  return ASIDE[problem?.code ?? ''] ?? problem?.detail ?? 'The server did not take this.';
+/** Why a change was set aside, or several. */
+export function asideReason({ problem }: Pick<Doc, 'problem'>, isMany = false): string {
+  return ASIDE[problem?.code ?? '']?.(isMany ? 'these' : 'this') ?? problem?.detail ?? 'The server did not take this.';
 }
 
 /** The words by which a person knows a record. */

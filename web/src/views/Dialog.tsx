@@ -28,7 +28,8 @@ export function Dialog({ title, open, onClose, children, wide, calm }: Props) {
       ref={ref}
       className={wide ? 'dialog wide' : 'dialog'}
       aria-labelledby={id}
-      onClose={onClose}
+      // React lets both events rise from a dialog within this one.
+      onClose={(event) => event.target === ref.current && onClose()}
       onClick={(event) => event.target === ref.current && onClose()}
     >
       {open && (

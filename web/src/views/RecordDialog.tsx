@@ -71,7 +71,7 @@ function Content({ doc, isDeletion, onClose }: { doc: Doc; isDeletion: boolean; 
         <div className={isFine ? 'notice kept' : 'notice trouble'} role="alert">
           <div>
             <strong>{isFine ? 'Kept for you to decide' : 'The server did not take this record'}</strong>
-            <p>{asideReason(doc)}{isFine && ' Send it once more, on top of what is there now, or drop it.'}</p>
+            <p>{asideReason(doc)}{isFine && ' Nothing is lost: send it once more, on top of what is there now, or drop it.'}</p>
           </div>
         </div>
       )}

@@ -1,7 +1,6 @@
 /** What is not in the truth: what was set aside, with what can be done about it, and what waits its turn. */
 import { RotateCw, Undo2 } from 'lucide-react';
 import { useState } from 'react';
-import type { Doc } from 'tidemark';
 import { drop, sendAgain, useWaiting, type Aside } from '../aside';
 import { useSession } from '../live';
 import type { Question } from '../modes';
@@ -78,7 +77,7 @@ function Replaced({ aside, children }: { aside: readonly Aside[]; children: Reac
   return (
     <>
       <div className="notice kept">
-        <p>{asideReason(aside[0]?.doc as Doc)} Send them once more, on top of what is there now, or drop them.</p>
+        <p>{asideReason(aside[0]?.doc ?? {}, true)} Nothing is lost: send them once more, on top of what is there now, or drop them.</p>
         <div className="buttons">
           <button className="button small primary" disabled={busy} onClick={() => attempt(sendAgain(database, aside))}>
             <RotateCw aria-hidden size={15} /> Send all again
