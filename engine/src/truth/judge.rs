@@ -228,22 +228,21 @@ impl<'de> Visitor<'de> for &mut Members<'de> {
 
     fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<(), A::Error> {
         let mut seen: Vec<Cow<'de, str>> = Vec::new();
+        // Read on after what is wrong: the key, by which the device knows the record, may follow.
+        let mut wrong = None;
         while let Some(Text(name)) = entries.next_key()? {
-            if seen.contains(&name) {
-                return Err(A::Error::custom(format!(
-                    "the member `{name}` appears twice"
-                )));
-            }
             if seen.len() == MEMBERS_MAX {
                 return Err(A::Error::custom("too many members"));
             }
             let raw: &'de RawValue = entries.next_value()?;
-            self.keep(&name, raw).map_err(|wanted| {
-                A::Error::custom(format!("the member `{name}` must be {wanted}"))
-            })?;
+            if seen.contains(&name) {
+                wrong.get_or_insert_with(|| format!("the member `{name}` appears twice"));
+            } else if let Err(wanted) = self.keep(&name, raw) {
+                wrong.get_or_insert_with(|| format!("the member `{name}` must be {wanted}"));
+            }
             seen.push(name);
         }
-        Ok(())
+        wrong.map_or(Ok(()), |wrong| Err(A::Error::custom(wrong)))
     }
 }
 

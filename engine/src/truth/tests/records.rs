@@ -54,6 +54,9 @@ fn t1_wrong_records_are_rejected_by_themselves() {
         r#"{"key":"k","value":1,"fingerprint":"00"}"#,
         r#"{"key":"k","value":1,"fingerprint":"00000000000000000000000000000000"}"#,
         r#"{"key":"k","value":1"#,
+        // What is wrong before the key hides it not.
+        r#"{"value":1,"is_pending":"yes","key":"k"}"#,
+        r#"{"value":1,"value":1,"deleted":7,"key":"k"}"#,
     ];
     for raw in bad_records {
         let wanted = Some("k".to_string());
