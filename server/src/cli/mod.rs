@@ -2,6 +2,7 @@
 //! tells what to do, and the exit code is 1; clap's own refusals exit with 2.
 
 mod compact;
+mod conformance;
 mod serve;
 mod token;
 mod upkeep;
@@ -28,6 +29,7 @@ enum Verb {
     Compact(compact::Arguments),
     /// Look at every row of a database, and tell what is wrong; a server may run on it.
     Verify(verify::Arguments),
+    Conformance(conformance::Arguments),
     /// Print a token for a user, signed with a shared secret (HS256).
     Token(token::Arguments),
 }
@@ -38,6 +40,7 @@ pub fn run() -> ExitCode {
         Verb::Serve(arguments) => serve::run(*arguments),
         Verb::Compact(arguments) => compact::run(arguments),
         Verb::Verify(arguments) => verify::run(arguments),
+        Verb::Conformance(arguments) => conformance::run(arguments),
         Verb::Token(arguments) => token::run(&arguments),
     };
     match done {

@@ -4,6 +4,7 @@
 mod bodies;
 mod command;
 mod conflicts;
+mod conformance;
 mod datastores;
 mod failures;
 mod history;
