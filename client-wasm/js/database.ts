@@ -64,6 +64,7 @@ export class LocalDatabase implements Database, Records {
       this.#core?.heardOfCommit();
     } else if (name === 'status') {
       this.#elsewhere = detail as CoreStatus;
+      this.#core?.hold((this.#elsewhere.error as TidemarkError | undefined)?.code === 'airbag');
       this.#tellStatus();
     } else {
       this.#emit(name as keyof Events, detail as never);

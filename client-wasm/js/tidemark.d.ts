@@ -153,7 +153,7 @@ export interface Doc<T = Json> {
   state: 'synced' | 'created' | 'updated' | 'deleted' | 'rejected';
   /** The key that this device gave it, while it is pending. */
   local_id?: string;
-  /** Why the server refused it. */
+  /** Why it was refused, or (`truth_pushed`, `pull_truth`) set aside when the server's records were taken instead. */
   problem?: Problem;
 }
 
@@ -246,13 +246,21 @@ export interface Comparisons<V> {
 
 /** How to sync. */
 export interface SyncOptions {
-  /** How to begin; `auto` leaves it to the server. A server that does not know the mode refuses it. */
+  /**
+   * How to begin; `auto` leaves it to the server.
+   * - `fast`: what is pending goes up, what changed comes down.
+   * - `repair`: the same, and both sides are compared, whether or not they seem to differ.
+   * - `slow`: what this device holds is compared with what it held after its last sync: what is missing here is deleted on the server.
+   * - `refresh`: gives the server all that this device holds; nothing is deleted.
+   * - `pull_truth`: this device becomes what the server holds. What was pending is set aside: `pending()` has it with a `problem`, to be edited (then it is sent again) or undone.
+   * - `push_truth`: the server becomes what this device holds, once `confirm` is given; every other device sets aside what it had pending, and takes that.
+   */
   mode?: 'auto' | 'fast' | 'repair' | 'slow' | 'refresh' | 'pull_truth' | 'push_truth' | undefined;
-  /** Which way records flow this time. */
+  /** Which way records flow this time. What was not sent stays pending. */
   direction?: 'both' | 'pull' | 'push' | undefined;
-  /** With one direction: make the receiving side equal to the sending one. */
+  /** With one direction: makes the receiving side equal to the sending one, deletions included. */
   mirror?: boolean | undefined;
-  /** The person has confirmed what the airbag held. */
+  /** The person has confirmed what the airbag held: with the same `mode` and direction it passes. */
   confirm?: boolean | undefined;
   /** Cancels it: the promise is rejected with `cancelled`, and nothing is lost. */
   signal?: AbortSignal | undefined;
@@ -272,7 +280,7 @@ export interface SyncReport {
   deleted: number;
   /** Conflicts that the server keeps for what was sent. */
   conflicts: number;
-  /** Records that the server refused; they stay pending with their `problem`. */
+  /** Records that the server refused, or that were set aside; they stay pending with their `problem`. */
   rejected: number;
   /** Requests made. */
   round_trips: number;
@@ -288,7 +296,7 @@ export interface SyncReport {
 
 /** How the sync stands. */
 export interface SyncStatus {
-  /** What it is doing; `waiting` is for `retry_at`, or for somebody to sign in. */
+  /** What it is doing; `waiting` is for `retry_at`, or for somebody to sign in or to answer the airbag. */
   phase: 'idle' | 'opening' | 'pushing' | 'pulling' | 'finishing' | 'reconciling' | 'waiting';
   /** Whether the browser believes that there is a network. */
   online: boolean;
@@ -314,11 +322,15 @@ export interface Events {
   change: { revision: number };
   /** Records got their real keys. */
   remap: Remapped[];
-  /** The server refused the records of these keys; `pending()` has them with their problem. */
+  /** The records of these keys were refused, or set aside when the server's were taken; `pending()` has them with their problem. */
   rejected: string[];
   /** Conflicts of these ids wait for a person and did not before; each device and tab is told. A list that grows shorter is a `change`. */
   conflict: string[];
-  /** The server held back a push that would delete much: sync with `confirm` if that is wanted. */
+  /**
+   * The server held back what would delete much. No sync is tried by itself until the person decides:
+   * `sync({ mode, confirm: true })` lets it pass, `sync({ mode: 'pull_truth' })` takes the
+   * server's records instead; or until something else is edited or undone here.
+   */
   airbag: Airbag;
   /** Part of the local database was damaged on the disk. What was in step with the server comes back with the next sync; `lost` edits that no sync had sent cannot be read. */
   damaged: { lost: number };
@@ -334,8 +346,10 @@ export interface Remapped {
   entity: string;
 }
 
-/** A push that the server held back. */
+/** What the server held back. */
 export interface Airbag {
+  /** The mode that was asked for. */
+  mode: NonNullable<SyncOptions['mode']>;
   /** How many records it would delete. */
   deletes: number;
   /** How many it would change. */
@@ -356,7 +370,7 @@ export interface Info {
   confirmed: number;
   /** Records that are not in the truth yet. */
   pending: number;
-  /** Those of them that the server refused. */
+  /** Those of them that were refused or set aside. */
   rejected: number;
   /** Decisions on conflicts that the server does not have yet. */
   decisions: number;

@@ -55,6 +55,7 @@ struct Damaged {
 
 #[derive(Serialize)]
 struct Airbag {
+    mode: &'static str,
     deletes: u64,
     changes: u64,
     live: u64,
@@ -138,19 +139,18 @@ impl Events {
             Event::Conflict(ids) => ("conflict", of(ids)),
             Event::Damaged { lost } => ("damaged", of(&Damaged { lost: *lost })),
             Event::Airbag {
+                mode,
                 deletes,
                 changes,
                 live,
             } => {
-                let (deletes, changes, live) = (*deletes, *changes, *live);
-                (
-                    "airbag",
-                    of(&Airbag {
-                        deletes,
-                        changes,
-                        live,
-                    }),
-                )
+                let airbag = Airbag {
+                    mode: mode.as_str(),
+                    deletes: *deletes,
+                    changes: *changes,
+                    live: *live,
+                };
+                ("airbag", of(&airbag))
             }
         };
         self.0.host.emit(name, &detail);

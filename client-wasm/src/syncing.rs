@@ -200,7 +200,7 @@ impl Syncing {
         }
         // Other tabs may have synced since; a failing store shows at the next call of the app.
         drop(inner.client.refresh().await);
-        if !inner.is_wanted.take() && self.sendable() == 0 {
+        if inner.client.is_held() || !inner.is_wanted.take() && self.sendable() == 0 {
             return;
         }
         let run = self.run(SyncOptions::default(), self.ticket());
@@ -237,7 +237,10 @@ impl Syncing {
                     self.want(AFTER_CHANGE_MILLIS);
                 }
             }
-            Err(error) if !error.is_passing() => self.0.is_stuck.set(true),
+            // The engine knows whether what was held is still the same.
+            Err(error) if !error.is_passing() && error.code != ErrorCode::Airbag => {
+                self.0.is_stuck.set(true);
+            }
             Ok(_) | Err(_) => {
                 self.0.is_wanted.set(true);
                 if let Some(millis) = self.wait_millis() {

@@ -236,6 +236,7 @@ impl<E: Environment> Client<E> {
     /// The three classes: passing (`offline`, `busy`), signed out (`unauthenticated`), and
     /// refused (`airbag`, `wrong_user`, …). What was done until then stays done.
     pub async fn sync(&self, options: SyncOptions, cancel: &Cancel) -> Result<SyncReport, Error> {
+        options.check()?;
         let _turn = self.shared().syncing.hold().await;
         let began = self.shared().environment.now_millis();
         let mut report = SyncReport::default();
@@ -262,6 +263,17 @@ impl<E: Environment> Client<E> {
     /// Where the pages cannot be read.
     pub async fn refresh(&self) -> Result<bool, Error> {
         self.shared().reload().await
+    }
+
+    /// Whether the airbag holds what is edited here: another sync of the same edits makes no sense
+    /// before a person has answered, by one that is confirmed or takes the truth.
+    pub fn is_held(&self) -> bool {
+        self.shared().held.get() == Some(self.shared().current().root.edit)
+    }
+
+    /// Another tab's sync was held by the airbag, or is not any more.
+    pub fn hold(&self, is_held: bool) {
+        self.shared().hold(is_held);
     }
 
     /// What is going on.

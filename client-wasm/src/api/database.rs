@@ -141,6 +141,11 @@ impl Core {
         self.0.syncing.heard_of_change();
     }
 
+    /// The airbag holds what another tab syncs, or does not.
+    pub fn hold(&self, is_held: bool) {
+        self.0.client.hold(is_held);
+    }
+
     /// The browser went online or offline.
     #[wasm_bindgen(js_name = networkChanged)]
     pub fn network_changed(&self) {

@@ -58,7 +58,7 @@ codes! {
     /// The two sides do not understand each other.
     Protocol = "protocol", "The server and this version of Tidemark do not understand each other: update the older one.";
     /// The push would delete too much.
-    Airbag = "airbag", "This sync would delete much of the data on the server: sync with `confirm` if that is wanted.";
+    Airbag = "airbag", "This sync would delete much of the data on the server: sync with `confirm` if that is wanted, or with mode `pull_truth` to take the server's.";
     /// No such record.
     NotFound = "not_found", "There is no such record.";
     /// Wrong arguments.

@@ -5,6 +5,8 @@ use core::cell::Cell;
 
 use tidemark_protocol::{Direction, Mode};
 
+use super::Error;
+
 /// How a local database is opened.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Options {
@@ -82,6 +84,19 @@ pub struct SyncOptions {
     pub mirror: bool,
     /// The person has confirmed what the airbag held.
     pub confirm: bool,
+}
+
+impl SyncOptions {
+    /// Whether the direction goes with the rest.
+    pub(super) fn check(self) -> Result<(), Error> {
+        let mistake = match (self.direction, self.mode) {
+            (Direction::Both, _) if self.mirror => "`mirror` wants a direction: `pull` or `push`",
+            (Direction::Pull, Mode::PushTruth) => "`push_truth` cannot flow by `pull` alone",
+            (Direction::Push, Mode::PullTruth) => "`pull_truth` cannot flow by `push` alone",
+            _ => return Ok(()),
+        };
+        Err(Error::invalid(mistake))
+    }
 }
 
 /// A flag that stops a sync between two steps; clones share it.

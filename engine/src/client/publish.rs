@@ -10,7 +10,7 @@ use super::by_row::ByRow;
 use super::database::{Database, Rows, Stop};
 use super::outgoing::{Outgoing, Sent};
 use super::rebase::{Rebased, Under, rebase};
-use super::record::{Edit, SetAside, row_key, split_row_key};
+use super::record::{Confirmed, Edit, SetAside, row_key, split_row_key};
 use crate::faults::{Fault, is_planted};
 
 /// What a session knows when its pull ends.
@@ -18,6 +18,9 @@ pub(super) struct Publication<'a> {
     pub(super) outgoing: &'a Outgoing,
     /// Rows that were refused, each with the number of the edit that is meant.
     pub(super) refused: &'a ByRow<(u64, Problem)>,
+    /// The truth is taken instead of the edits that began up to this number: they are set aside
+    /// with this code.
+    pub(super) truth_taken: Option<(u64, &'static str)>,
 }
 
 /// What became visible.
@@ -76,7 +79,14 @@ pub(super) fn publish(
             Rebased::Moved(key, edit) => (row_key(entity, &key), *edit, true),
         };
         let was_set_aside = !is_moved && after.set_aside.is_some();
-        let is_refused = refuse(&mut after, publication.refused.get(&row));
+        let mut is_refused = refuse(&mut after, publication.refused.get(&row));
+        if let Some(taken) = publication.truth_taken {
+            let Some(is_set_aside) = give_way(&mut after, confirmed.as_ref(), taken) else {
+                rows.insert(row, None);
+                continue;
+            };
+            is_refused |= is_set_aside;
+        }
         if is_refused && after.set_aside.is_some() && is_planted(Fault::RefusedDropped) {
             rows.insert(row, None);
             continue;
@@ -141,4 +151,28 @@ fn refuse(edit: &mut Edit, refusal: Option<&(u64, Problem)>) -> bool {
         edit.set_aside = Some(SetAside { code, detail });
     }
     true
+}
+
+/// Sets an edit aside where the truth was taken instead of it; `None`: it says what the truth says.
+/// One that began since stays, unless the truth has no such record.
+fn give_way(
+    edit: &mut Edit,
+    truth: Option<&Confirmed>,
+    (up_to, code): (u64, &str),
+) -> Option<bool> {
+    let is_moot = match truth {
+        Some(record) => !edit.deleted && record.value == edit.value,
+        None => edit.deleted,
+    };
+    if is_moot {
+        return None;
+    }
+    let is_gone = truth.is_none() && edit.base.is_some();
+    let gives_way = edit.set_aside.is_none() && (edit.born <= up_to || is_gone);
+    if gives_way {
+        let detail = "The truth was taken instead: edit this again to send it, or undo it.";
+        let (code, detail) = (code.to_owned(), detail.to_owned());
+        edit.set_aside = Some(SetAside { code, detail });
+    }
+    Some(gives_way)
 }

@@ -51,11 +51,7 @@ pub(super) fn read_page(
         page.read(&Arrived::read(record)?, outgoing)?;
         page.records += 1;
     }
-    // Of two versions of one record in a page, the later comes later: it stays.
-    sort_by(&mut page.rows, |one, other| one.0.cmp(&other.0));
-    page.rows.reverse();
-    page.rows.dedup_by(|earlier, later| earlier.0 == later.0);
-    page.rows.reverse();
+    page.arrange();
     Ok(page)
 }
 
@@ -103,11 +99,28 @@ impl PulledPage {
 
     /// Takes these rows away too, unless the page brings them.
     pub(super) fn take_away(&mut self, gone: Vec<Vec<u8>>) {
+        self.deleted += gone.len() as u64;
+        let mut rows = Vec::with_capacity(gone.len() + self.rows.len());
         for row in gone {
-            if let Err(place) = self.rows.binary_search_by(|(known, _)| known.cmp(&row)) {
-                self.rows.insert(place, (row, None));
-                self.deleted += 1;
-            }
+            rows.push((row, None));
+        }
+        rows.append(&mut self.rows);
+        self.rows = rows;
+        self.arrange();
+    }
+
+    /// Brings the rows in order; of two versions of one record the later comes later: it stays.
+    fn arrange(&mut self) {
+        sort_by(&mut self.rows, |one, other| one.0.cmp(&other.0));
+        self.rows.reverse();
+        self.rows.dedup_by(|earlier, later| earlier.0 == later.0);
+        self.rows.reverse();
+    }
+
+    /// Adds the rows that it brings or takes away.
+    pub(super) fn add_rows(&self, rows: &mut Vec<Vec<u8>>) {
+        for (row, _) in &self.rows {
+            rows.push(row.clone());
         }
     }
 

@@ -17,7 +17,7 @@ use alloc::{
     vec::Vec,
 };
 
-use tidemark_protocol::{Checkin, Code, Limits, Mode, Problem};
+use tidemark_protocol::{Checkin, Code, Direction, Limits, Mode, Problem};
 use uuid::Uuid;
 
 use self::offer::Offered;
@@ -43,6 +43,8 @@ pub(super) struct Lessons {
     bare: bool,
     /// The server refused the cursor.
     from_the_start: bool,
+    /// Another device has replaced the truth, so that it is taken without being asked for.
+    is_truth_pushed: bool,
 }
 
 /// How a session ended that came to its end.
@@ -66,8 +68,10 @@ pub(super) struct Session<'c, E: Environment> {
     max_checkin: Option<Checkin>,
     /// When the server's list of conflicts last changed; until it is told, as held here.
     conflicts_changed: Option<Checkin>,
-    /// As the server decided.
+    /// As the server decided; until it is told, as asked for.
     mode: Mode,
+    direction: Direction,
+    mirror: bool,
     /// Where the pull's window starts.
     start: Option<Checkin>,
     limits: Limits,
@@ -80,13 +84,15 @@ pub(super) struct Session<'c, E: Environment> {
     sent: u64,
     /// Rows to set aside, with the edit that is meant.
     refused: ByRow<(u64, Problem)>,
+    /// Where the whole truth is pulled: the rows that came.
+    seen: Vec<Vec<u8>>,
     total: u64,
 }
 
 /// Syncs; opens again where the server or a copied device ask for it.
 pub(super) async fn sync<E: Environment>(
     shared: &Shared<E>,
-    options: SyncOptions,
+    mut options: SyncOptions,
     cancel: &Cancel,
     report: &mut SyncReport,
 ) -> Result<(), Error> {
@@ -102,15 +108,24 @@ pub(super) async fn sync<E: Environment>(
             .run()
             .await;
         let error = match outcome {
-            Ok(End::Again) if round < ROUNDS_MAX => continue,
-            Ok(_) if shared.has_come_right(report.in_sync).await? || round == ROUNDS_MAX => {
-                return Ok(());
+            Ok(end) => {
+                let is_over = end == End::Done && shared.has_come_right(report.in_sync).await?;
+                if is_over || round == ROUNDS_MAX {
+                    return Ok(());
+                }
+                // What was asked for is done; the rest is a sync like any other.
+                options.mode = Mode::Auto;
+                options.mirror = false;
+                continue;
             }
-            Ok(_) => continue,
             Err(error) => error,
         };
         if round == ROUNDS_MAX {
             return Err(error);
+        }
+        if options.mode == Mode::PushTruth && report.pushed > 0 {
+            // Once more would override what others have done since.
+            options.mode = Mode::Auto;
         }
         if shared.is_damaged() && !was_damaged {
             // It came upon damage, which is out of the way now.
@@ -119,6 +134,14 @@ pub(super) async fn sync<E: Environment>(
         match error.problem_code() {
             Some(Code::StaleDevice) => rename_device(shared).await?,
             Some(Code::SessionGone) => {}
+            Some(Code::TruthPushed) if options.mode == Mode::Auto => {
+                options.mode = Mode::PullTruth;
+                lessons.is_truth_pushed = true;
+            }
+            Some(Code::Airbag) => {
+                tell_airbag(shared, options.mode, &error);
+                return Err(error);
+            }
             Some(Code::TooLarge) if !lessons.bare => lessons.bare = true,
             Some(Code::Malformed)
                 if !lessons.from_the_start && shared.current().root.staged.is_some() =>
@@ -149,6 +172,8 @@ impl<'c, E: Environment> Session<'c, E> {
             max_checkin: None,
             conflicts_changed: shared.current().root.conflicts_changed,
             mode: options.mode,
+            direction: options.direction,
+            mirror: options.mirror,
             start: None,
             limits: Limits::default(),
             outgoing: Outgoing::default(),
@@ -156,6 +181,7 @@ impl<'c, E: Environment> Session<'c, E> {
             offered_up_to: None,
             sent: 0,
             refused: ByRow::default(),
+            seen: Vec::new(),
             total: 0,
         }
     }
@@ -166,12 +192,12 @@ impl<'c, E: Environment> Session<'c, E> {
         if let Some(riders) = self.open().await? {
             let pull = self.push(riders).await?;
             is_more = match self.mode {
-                Mode::Repair => self.reconcile().await?,
-                Mode::Refresh => self.give_back().await?,
+                Mode::Repair | Mode::Slow => self.reconcile().await?,
+                Mode::Refresh | Mode::PushTruth => self.give_back().await?,
                 _ => self.pull(pull).await?,
             };
             self.finish().await?;
-            if !self.report.in_sync && self.mode != Mode::Repair {
+            if !self.report.in_sync && matches!(self.mode, Mode::Fast | Mode::Refresh) {
                 // What was pushed is answered; the next pull starts where this one ended.
                 self.outgoing = Outgoing::default();
                 self.refused.clear();
@@ -180,18 +206,45 @@ impl<'c, E: Environment> Session<'c, E> {
                 self.finish().await?;
             }
         }
-        is_more |= self.send_decisions().await?;
+        if self.pushes() {
+            is_more |= self.send_decisions().await?;
+        }
         self.follow_conflicts().await;
         Ok(if is_more { End::Again } else { End::Done })
     }
 
-    /// Gives all that this device holds back to a truth that was restored from an older backup,
-    /// and takes all that it has; true as of [`Self::pull`].
+    /// Whether anything flows up.
+    fn pushes(&self) -> bool {
+        self.direction != Direction::Pull && self.mode != Mode::PullTruth
+    }
+
+    /// Whether its pull is none that another session may go on with, nor goes on itself.
+    fn is_apart(&self) -> bool {
+        self.direction == Direction::Push || self.mode == Mode::PullTruth
+    }
+
+    /// Up to where everything is applied at its end; `None`: as before, for a session that pulls
+    /// just what it pushed.
+    fn applied_up_to(&self) -> Option<Checkin> {
+        self.max_checkin
+            .filter(|_| self.direction != Direction::Push)
+    }
+
+    /// Whether the truth is taken instead of what the person has edited.
+    fn takes_truth(&self) -> bool {
+        self.mode == Mode::PullTruth || self.mirror && self.direction == Direction::Pull
+    }
+
+    /// Gives all that this device holds to a truth that was restored from an older backup, or is
+    /// to become just that; and takes all that it has. True as of [`Self::pull`].
     async fn give_back(&mut self) -> Result<bool, Error> {
         self.forget_staged().await?;
-        let root = &self.shared.current().root;
-        let total = root.confirmed.summary().count + root.overlay.len();
-        let pull = self.push_whole(Offered::Everything, total).await?;
+        let mut pull = None;
+        if self.pushes() {
+            let root = &self.shared.current().root;
+            let total = root.confirmed.summary().count + root.overlay.len();
+            pull = self.push_whole(Offered::Everything, total).await?;
+        }
         self.pull(pull).await
     }
 
@@ -199,8 +252,8 @@ impl<'c, E: Environment> Session<'c, E> {
         self.phase(Phase::Finishing);
         let summary = self.shared.current().root.confirmed.summary();
         let mut request = self.request(FINISH_BYTES);
-        if let Some(max_checkin) = self.max_checkin {
-            request.text("last_update", &max_checkin.to_string());
+        if let Some(last_update) = self.applied_up_to() {
+            request.text("last_update", &last_update.to_string());
         }
         request.text("fingerprint", &summary.sum.to_string());
         request.number("count", summary.count);
@@ -233,7 +286,8 @@ impl<'c, E: Environment> Session<'c, E> {
 
     /// Whether this session makes the truth what is held here: what damage took is no deletion.
     const fn takes_lack_for_deletion(&self) -> bool {
-        self.options.mirror || matches!(self.mode, Mode::Slow | Mode::PushTruth)
+        self.mirror && matches!(self.direction, Direction::Push)
+            || matches!(self.mode, Mode::Slow | Mode::PushTruth)
     }
 
     /// Counts a call in the report.
@@ -294,6 +348,17 @@ async fn call<E: Environment>(shared: &Shared<E>, path: &str, body: String) -> C
         bytes_sent,
         bytes_received,
     }
+}
+
+/// Tells what the server holds until a person has seen it.
+fn tell_airbag<E: Environment>(shared: &Shared<E>, mode: Mode, error: &Error) {
+    let problem = error.problem.as_deref();
+    shared.tell(Event::Airbag {
+        mode,
+        deletes: problem.and_then(|problem| problem.deletes).unwrap_or(0),
+        changes: problem.and_then(|problem| problem.changes).unwrap_or(0),
+        live: problem.and_then(|problem| problem.live).unwrap_or(0),
+    });
 }
 
 /// A copy of this device is at work elsewhere, or was: from now on this is another.

@@ -113,6 +113,8 @@ pub(super) struct Shared<E: Environment> {
     pub(super) idle_attempt: Cell<Option<Uuid>>,
     /// Whether all pages were read once since the database was opened, or made since.
     pub(super) is_verified: Cell<bool>,
+    /// The airbag holds what was edited up to this number.
+    pub(super) held: Cell<Option<u64>>,
     events: RefCell<Vec<Event>>,
     listener: RefCell<Option<Rc<dyn Fn()>>>,
 }
@@ -138,6 +140,7 @@ impl<E: Environment> Shared<E> {
             backoff: Cell::default(),
             idle_attempt: Cell::default(),
             is_verified: Cell::default(),
+            held: Cell::default(),
             events: RefCell::default(),
             listener: RefCell::default(),
         };
@@ -488,15 +491,18 @@ impl<E: Environment> Shared<E> {
             Err(error) if error.is_passing() => Some(error.retry_after_seconds),
             Err(_) => None,
         };
+        let code = outcome.err().map(|error| error.code);
+        if matches!(code, None | Some(ErrorCode::Airbag)) {
+            self.hold(code.is_some());
+        }
         let random = u32::from_be_bytes(self.random());
         let wait_ms = wait.map(|asked| backoff.failed(asked, random));
         self.backoff.set(backoff);
         let now = self.environment.now_millis();
         self.update_status(&|status| {
-            let is_signed_out = outcome
-                .err()
-                .is_some_and(|e| e.code == ErrorCode::Unauthenticated);
-            let waits = wait_ms.is_some() || is_signed_out;
+            let is_for_a_person =
+                matches!(code, Some(ErrorCode::Unauthenticated | ErrorCode::Airbag));
+            let waits = wait_ms.is_some() || is_for_a_person;
             status.phase = if waits { Phase::Waiting } else { Phase::Idle };
             status.progress = None;
             status.retry_at = wait_ms.map(|ms| now.saturating_add_unsigned(ms));
@@ -508,6 +514,12 @@ impl<E: Environment> Shared<E> {
                 status.in_sync = Some(in_sync);
             }
         });
+    }
+
+    /// The airbag holds what was sent last, or nothing any more.
+    pub(super) fn hold(&self, is_held: bool) {
+        let sent = self.current().root.sent;
+        self.held.set(is_held.then_some(sent));
     }
 
     pub(super) fn tell(&self, event: Event) {

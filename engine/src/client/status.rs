@@ -3,6 +3,7 @@
 use alloc::{string::String, vec::Vec};
 
 use serde::Serialize;
+use tidemark_protocol::Mode;
 
 use super::Error;
 
@@ -23,7 +24,7 @@ pub enum Phase {
     Finishing,
     /// Comparing by fingerprints.
     Reconciling,
-    /// Not before `retry_at`, or not before somebody signs in.
+    /// Not before `retry_at`, or not before somebody signs in or answers the airbag.
     Waiting,
 }
 
@@ -112,8 +113,10 @@ pub enum Event {
         /// How many edits that no sync has sent were lost.
         lost: u64,
     },
-    /// The server held a push that would delete too much.
+    /// The server held what would delete too much.
     Airbag {
+        /// In which mode it was asked for, and may be confirmed.
+        mode: Mode,
         /// How many records it would delete.
         deletes: u64,
         /// How many it would change.

@@ -7,7 +7,7 @@ use crate::client::database::{Stop, View};
 use crate::client::record::{Confirmed, Edit};
 use crate::client::{Error, ErrorCode};
 use crate::sort::sort_by;
-use crate::store::{Cursor, Direction, KeyRange};
+use crate::store::{Cursor, Direction, KeyRange, Tree};
 
 /// How many rows are read at once.
 pub(super) const ROWS_READ: usize = 1_000;
@@ -19,7 +19,8 @@ pub(super) enum Offered {
     Edits,
     /// The records in these rows, in their order, whole: the server asked for them.
     Asked(Vec<Vec<u8>>),
-    /// All that this device holds, whole: the truth was taken back to an older backup.
+    /// All that this device holds, whole: the truth was taken back to an older backup, or is to
+    /// become just that.
     Everything,
 }
 
@@ -44,7 +45,9 @@ impl Offered {
                 let from = rows.partition_point(|row| after.is_some_and(|after| &row[..] <= after));
                 rows[from..rows.len().min(from + ROWS_READ)].to_vec()
             }
-            Self::Everything => rows_after(view, after)?,
+            Self::Everything => {
+                rows_after(view, &[&view.root.confirmed, &view.root.overlay], after)?
+            }
         };
         let mut whole = Vec::with_capacity(rows.len());
         for row in rows {
@@ -55,10 +58,14 @@ impl Offered {
     }
 }
 
-/// The next rows in which there is anything, confirmed or edited.
-fn rows_after(view: &View<'_>, after: Option<&[u8]>) -> Result<Vec<Vec<u8>>, Stop> {
+/// The next rows in which one of these trees has anything.
+pub(super) fn rows_after(
+    view: &View<'_>,
+    trees: &[&Tree],
+    after: Option<&[u8]>,
+) -> Result<Vec<Vec<u8>>, Stop> {
     let mut rows = Vec::new();
-    for tree in [&view.root.confirmed, &view.root.overlay] {
+    for tree in trees {
         let from = after.map_or(Bound::Unbounded, |row| Bound::Excluded(row.to_vec()));
         let to = Bound::Unbounded;
         let mut cursor = Cursor::new(tree, KeyRange { from, to }, Direction::Ascending);
@@ -71,7 +78,7 @@ fn rows_after(view: &View<'_>, after: Option<&[u8]>) -> Result<Vec<Vec<u8>>, Sto
     }
     sort_by(&mut rows, Ord::cmp);
     rows.dedup();
-    // Both trees were read as far as that at least.
+    // Each tree was read as far as that at least.
     rows.truncate(ROWS_READ);
     Ok(rows)
 }

@@ -9,11 +9,12 @@ use alloc::{
     string::{String, ToString},
 };
 
-use tidemark_protocol::{Checkin, Code, Limits, Mode, PROTOCOL_VERSION};
+use tidemark_protocol::{Checkin, Code, Direction, Limits, Mode, PROTOCOL_VERSION};
 use uuid::Uuid;
 
 use super::Session;
 use super::pull::riding;
+use crate::client::outgoing::Outgoing;
 use crate::client::root::Root;
 use crate::client::wire::{Members, Request};
 use crate::client::{Environment, Error, ErrorCode, reply};
@@ -43,6 +44,9 @@ struct Opened {
     last_sync: Option<Checkin>,
     max_checkin: Checkin,
     mode: Mode,
+    /// As asked for, unless it is told.
+    direction: Option<Direction>,
+    mirror: bool,
     in_sync: bool,
     limits: Limits,
 }
@@ -55,6 +59,10 @@ impl Opened {
             last_sync: answer.checkin("last_sync")?,
             max_checkin: answer.needed_checkin("max_checkin")?,
             mode: answer.mode()?,
+            direction: answer
+                .text("direction")?
+                .and_then(|name| Direction::named(&name)),
+            mirror: answer.flag("mirror")?,
             in_sync: answer.flag("in_sync")?,
             limits: answer.limits()?,
         })
@@ -65,6 +73,7 @@ impl<E: Environment> Session<'_, E> {
     /// Opens; `None`: both sides are equal already.
     pub(super) async fn open(&mut self) -> Result<Option<Riders>, Error> {
         let (attempt, lessons) = (self.attempt, self.lessons);
+        let pushes = self.pushes();
         let answered_nothing = self.shared.idle_attempt.take();
         let root = self
             .shared
@@ -73,7 +82,9 @@ impl<E: Environment> Session<'_, E> {
                 root.attempts
                     .retain(|attempt| Some(*attempt) != answered_nothing);
                 root.add_attempt(attempt);
-                root.sent = root.edit;
+                if pushes {
+                    root.sent = root.edit;
+                }
                 if lessons.from_the_start {
                     database.drop_staged();
                 }
@@ -81,10 +92,13 @@ impl<E: Environment> Session<'_, E> {
             })
             .await?;
         self.limits = root.limits;
-        self.sent = root.sent;
-        self.total = root.overlay.len() - root.set_aside;
+        self.sent = root.edit;
+        // What is to be the truth goes by a push of its own.
+        if pushes && self.mode != Mode::PushTruth {
+            self.total = root.overlay.len() - root.set_aside;
+        }
         let mut request = self.open_request(&root);
-        let next = if self.total > 0 && root.datastore.is_some() && !lessons.bare {
+        let mut next = if self.total > 0 && root.datastore.is_some() && !lessons.bare {
             self.next_batch(0).await?
         } else {
             None
@@ -95,7 +109,8 @@ impl<E: Environment> Session<'_, E> {
             self.write_batch(&mut push, next);
             request.json("push", &push.finish());
         }
-        if !push_follows && !lessons.bare && self.mode != Mode::Repair {
+        let pulls_first = matches!(self.mode, Mode::Auto | Mode::Fast | Mode::PullTruth);
+        if !push_follows && !lessons.bare && pulls_first && !self.mirror {
             request.json("pull", &riding(root.cursor()));
         }
         let called = self.call("/v1/sync/open", request.finish()).await;
@@ -111,17 +126,18 @@ impl<E: Environment> Session<'_, E> {
         if opened.sync_uuid.is_none() {
             return Ok(None);
         }
+        if !self.pushes() {
+            // The server knows that this device only pulls, and refused what rode.
+            next = None;
+            self.total = 0;
+            self.outgoing = Outgoing::default();
+        }
         let push = match (next, members.get("push")) {
-            (Some(next), Some(ridden)) => {
-                let answer = reply::ridden(ridden).map_err(|error| self.held(error))?;
-                Some((answer.to_canonical(), next.more))
-            }
+            (Some(next), Some(ridden)) => Some((reply::ridden(ridden)?.to_canonical(), next.more)),
             (Some(_), None) => return Err(Error::protocol("the riding push was not answered")),
             (None, _) => None,
         };
-        let staged = root.staged.as_ref();
-        let staged_fits = staged.is_none_or(|staged| staged.start == self.start);
-        let pull = ridden_pull(members).filter(|_| staged_fits);
+        let pull = ridden_pull(members).filter(|_| self.goes_on(&root));
         Ok(Some(Riders { push, pull }))
     }
 
@@ -166,10 +182,9 @@ impl<E: Environment> Session<'_, E> {
             self.report.in_sync = true;
             return self.bind(root, answer, Some(answer.max_checkin)).await;
         };
-        if !matches!(
-            answer.mode,
-            Mode::Auto | Mode::Fast | Mode::Repair | Mode::Refresh
-        ) {
+        let is_asked_only = |mode| matches!(mode, Mode::Slow | Mode::PullTruth | Mode::PushTruth);
+        let asked = self.options.mode;
+        if answer.mode != asked && (is_asked_only(answer.mode) || is_asked_only(asked)) {
             return Err(Error::new(
                 ErrorCode::NotSupported,
                 format!(
@@ -180,6 +195,8 @@ impl<E: Environment> Session<'_, E> {
         }
         self.sync_uuid = Some(sync_uuid);
         self.mode = answer.mode;
+        self.direction = answer.direction.unwrap_or(self.direction);
+        self.mirror |= answer.mirror;
         self.max_checkin = Some(answer.max_checkin);
         self.start = answer.last_sync;
         self.limits = answer.limits;
@@ -191,6 +208,12 @@ impl<E: Environment> Session<'_, E> {
         self.bind(root, answer, last_sync).await
     }
 
+    /// Whether a pull that was interrupted can go on, if there was one.
+    fn goes_on(&self, root: &Root) -> bool {
+        let staged = root.staged.as_ref();
+        staged.is_none_or(|staged| staged.start == self.start && !self.is_apart())
+    }
+
     /// Writes down whose database this is, and what else the answer changes; usually nothing.
     async fn bind(
         &mut self,
@@ -198,13 +221,8 @@ impl<E: Environment> Session<'_, E> {
         answer: &Opened,
         last_sync: Option<Checkin>,
     ) -> Result<(), Error> {
-        let start = answer.last_sync;
         let is_session = answer.sync_uuid.is_some();
-        let staged_fits = !is_session
-            || root
-                .staged
-                .as_ref()
-                .is_none_or(|staged| staged.start == start);
+        let staged_fits = !is_session || self.goes_on(root);
         let is_known = root.datastore.as_ref() == Some(&answer.datastore)
             && root.limits == answer.limits
             && root.last_sync == last_sync

@@ -6,19 +6,23 @@
 use alloc::{
     borrow::Cow,
     string::{String, ToString},
+    vec::Vec,
 };
 use core::future::{Future, poll_fn};
 use core::pin::pin;
 use core::task::Poll;
 
-use tidemark_protocol::Code;
+use tidemark_protocol::{Code, Mode};
 
+use super::offer::{ROWS_READ, rows_after};
 use super::{Session, call};
+use crate::client::database::View;
 use crate::client::publish::{Publication, publish};
 use crate::client::pulled::{PulledPage, read_page};
 use crate::client::wire::{Members, Request};
 use crate::client::{Environment, Error, ErrorCode, Event, Phase, reply};
 use crate::json::Canonical;
+use crate::sort::sort_by;
 
 const PULL: &str = "/v1/sync/pull";
 /// Room for a request.
@@ -55,11 +59,14 @@ impl<E: Environment> Session<'_, E> {
         let mut done = 0;
         loop {
             let members = Members(answer.borrow());
-            let page = read_page(members.needed("records")?, &self.outgoing)?;
+            let mut page = read_page(members.needed("records")?, &self.outgoing)?;
             done += page.records;
             self.progress(done, done + members.number("remaining")?.unwrap_or(0));
             self.count(&page);
             let Some(next) = members.text("cursor")?.map(Cow::into_owned) else {
+                if self.mode == Mode::PullTruth {
+                    page.take_away(self.unseen().await?);
+                }
                 return self.publish(&page, cursor.as_deref()).await;
             };
             if self.cancel.is_cancelled() {
@@ -90,20 +97,47 @@ impl<E: Environment> Session<'_, E> {
                 sent.answer = Some(answer.clone());
             }
         }
+        if self.mode == Mode::PullTruth {
+            page.add_rows(&mut self.seen);
+        }
         // A push that the network repeats moves the session's end once more.
         self.max_checkin = self.max_checkin.max(page.newest);
         self.report.pulled += page.pulled;
         self.report.deleted += page.deleted;
     }
 
+    /// The confirmed rows that did not come.
+    async fn unseen(&mut self) -> Result<Vec<Vec<u8>>, Error> {
+        sort_by(&mut self.seen, Ord::cmp);
+        let (mut unseen, mut after) = (Vec::new(), None::<Vec<u8>>);
+        loop {
+            let read =
+                |view: View<'_>| rows_after(&view, &[&view.root.confirmed], after.as_deref());
+            let rows = self.shared.look(read).await?;
+            let is_last = rows.len() < ROWS_READ;
+            after = rows.last().cloned();
+            for row in rows {
+                if self.seen.binary_search(&row).is_err() {
+                    unseen.push(row);
+                }
+            }
+            if is_last {
+                return Ok(unseen);
+            }
+        }
+    }
+
     /// Applies a page where nobody sees it yet, and keeps where the next starts.
     async fn stage(&self, page: &PulledPage, at: Option<&str>, next: &str) -> Result<(), Error> {
+        let at = at.filter(|_| !self.is_apart());
         self.shared
             .apply(&mut |database| {
                 database.check_fence(self.attempt)?;
                 database.begin_staged(self.start, at)?;
                 page.apply(database)?;
-                database.keep_cursor(next);
+                if !self.is_apart() {
+                    database.keep_cursor(next);
+                }
                 database.root.attempts = [self.attempt].into();
                 Ok(())
             })
@@ -115,6 +149,13 @@ impl<E: Environment> Session<'_, E> {
         page: &PulledPage,
         at: Option<&str>,
     ) -> Result<bool, Error> {
+        let at = at.filter(|_| !self.is_apart());
+        let code = if self.lessons.is_truth_pushed {
+            "truth_pushed"
+        } else {
+            "pull_truth"
+        };
+        let truth_taken = self.takes_truth().then_some((self.sent, code));
         let published = self
             .shared
             .change(|database| {
@@ -122,12 +163,15 @@ impl<E: Environment> Session<'_, E> {
                 database.begin_staged(self.start, at)?;
                 page.apply(database)?;
                 database.root.attempts = [self.attempt].into();
-                database.root.last_sync = self.max_checkin;
+                if let Some(last_sync) = self.applied_up_to() {
+                    database.root.last_sync = Some(last_sync);
+                }
                 publish(
                     database,
                     &Publication {
                         outgoing: &self.outgoing,
                         refused: &self.refused,
+                        truth_taken,
                     },
                 )
             })

@@ -10,7 +10,7 @@ use super::open::{Riders, ridden_pull};
 use super::pull::riding;
 use crate::client::outgoing::{Batch, Offer};
 use crate::client::wire::{Members, Request};
-use crate::client::{Environment, Error, ErrorCode, Event, Phase, reply};
+use crate::client::{Environment, Error, ErrorCode, Phase, reply};
 use crate::faults::{Fault, is_planted};
 use crate::json::{Canonical, CanonicalRef};
 
@@ -67,8 +67,7 @@ impl<E: Environment> Session<'_, E> {
             };
             more = batch.more;
             let body = self.push_body(&batch);
-            let called = self.call("/v1/sync/push", body).await;
-            let answer = called.map_err(|error| self.held(error))?;
+            let answer = self.call("/v1/sync/push", body).await?;
             pull = self.answered(answer.borrow())?;
             seq += 1;
             let (done, total) = (self.outgoing.order.len() as u64, self.total);
@@ -104,6 +103,11 @@ impl<E: Environment> Session<'_, E> {
                                 Code::TooLarge,
                                 "The record is larger than the server takes: make it smaller.",
                             );
+                            if self.mode == Mode::PushTruth {
+                                // Left out, it would be deleted.
+                                let message = "a record is too large for the server";
+                                return Err(Error::new(ErrorCode::TooLarge, message));
+                            }
                             self.refused.insert(row.clone(), (edit.number, problem));
                         }
                     }
@@ -114,7 +118,7 @@ impl<E: Environment> Session<'_, E> {
                 break;
             }
         }
-        if batch.count == 0 && seq == 0 {
+        if batch.count == 0 && seq == 0 && self.mode != Mode::PushTruth {
             return Ok(None);
         }
         Ok(Some(NextBatch { batch, seq, more }))
@@ -131,7 +135,7 @@ impl<E: Environment> Session<'_, E> {
         self.write_batch(&mut request, next);
         let pull_follows = match self.mode {
             // What differs is looked for first, or told first.
-            Mode::Repair | Mode::Refresh => !matches!(self.offered, Offered::Edits),
+            Mode::Repair | Mode::Refresh | Mode::Slow => !matches!(self.offered, Offered::Edits),
             _ => true,
         };
         if !next.more && pull_follows {
@@ -170,18 +174,5 @@ impl<E: Environment> Session<'_, E> {
             self.report.pushed = self.report.pushed.saturating_sub(1);
         }
         Ok(())
-    }
-
-    /// Tells of an airbag, which a person has to see.
-    pub(super) fn held(&self, error: Error) -> Error {
-        if error.code == ErrorCode::Airbag {
-            let problem = error.problem.as_deref();
-            self.tell(Event::Airbag {
-                deletes: problem.and_then(|problem| problem.deletes).unwrap_or(0),
-                changes: problem.and_then(|problem| problem.changes).unwrap_or(0),
-                live: problem.and_then(|problem| problem.live).unwrap_or(0),
-            });
-        }
-        error
     }
 }

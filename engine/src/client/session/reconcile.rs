@@ -31,6 +31,7 @@ impl<E: Environment> Session<'_, E> {
         let first = self.shared.look(|view| Held::new(view)?.begin()).await?;
         let mut ranges = first;
         let mut asked = Vec::new();
+        let end = self.max_checkin;
         let mut calls = 0;
         while !ranges.is_empty() {
             calls += 1;
@@ -58,8 +59,8 @@ impl<E: Environment> Session<'_, E> {
             let total = asked.len() as u64;
             pull = self.push_whole(Offered::Asked(asked), total).await?;
         }
-        if self.outgoing.order.is_empty() {
-            // Nothing was pushed: the ranges told all that a pull would.
+        if self.outgoing.order.is_empty() && self.max_checkin == end {
+            // The truth is not another for this session: the ranges told all that a pull would.
             return self.publish(&PulledPage::default(), None).await;
         }
         self.pull(pull).await
@@ -97,6 +98,9 @@ impl<E: Environment> Session<'_, E> {
         }
         ranges.drain(..count);
         request.append("]");
+        if self.options.confirm {
+            request.flag("confirm", true);
+        }
         request.finish()
     }
 
@@ -107,8 +111,12 @@ impl<E: Environment> Session<'_, E> {
             None => PulledPage::default(),
         };
         let dropped = keys(answer, "drop")?;
-        let wanted = keys(answer, "send")?;
-        asked.extend(self.rows_held(&wanted).await?);
+        if self.pushes() {
+            let wanted = keys(answer, "send")?;
+            asked.extend(self.rows_held(&wanted).await?);
+        }
+        // Deleted in the truth was what this device does not hold.
+        self.max_checkin = self.max_checkin.max(answer.checkin("max_checkin")?);
         page.take_away(self.rows_held(&dropped).await?);
         if page.records == 0 && page.deleted == 0 {
             return Ok(());

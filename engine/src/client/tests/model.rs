@@ -11,8 +11,10 @@ use crate::client::Reply;
 use crate::fingerprint::DatastoreFingerprint;
 use crate::json::Canonical;
 
+mod modes;
 mod past;
 
+use modes::{Manner, Refusal};
 use past::fingerprint_of;
 
 #[derive(Clone)]
@@ -36,6 +38,8 @@ struct Record {
 struct Device {
     attempt: Option<String>,
     session: Option<Session>,
+    /// Up to which checkin it holds a key, where that is beyond its `last_sync`.
+    acked: BTreeMap<String, u64>,
 }
 
 #[derive(Default, Clone)]
@@ -43,6 +47,7 @@ struct Session {
     id: String,
     start: u64,
     head: u64,
+    manner: Manner,
     is_new: bool,
     staged: BTreeMap<u64, Vec<Value>>,
     /// What it pushed: the key, the name it was pushed under, and whether the value came whole
@@ -58,6 +63,8 @@ pub(super) struct Model {
     dead: BTreeSet<String>,
     devices: BTreeMap<String, Device>,
     next: u64,
+    /// Since when the truth is what one device pushed, and which.
+    mark: Option<(u64, String)>,
     pub(super) page: usize,
 }
 
@@ -114,6 +121,7 @@ impl Model {
             dead: BTreeSet::new(),
             devices: BTreeMap::new(),
             next: 0,
+            mark: None,
             page,
         }
     }
@@ -131,10 +139,13 @@ impl Model {
         self.records.iter().filter_map(live).collect()
     }
 
-    fn fingerprint(&self, at: u64) -> String {
+    /// What this device is expected to hold at a checkin.
+    fn fingerprint(&self, device: &str, at: u64) -> String {
+        let acked = self.devices.get(device).map(|device| &device.acked);
         let mut sum = DatastoreFingerprint::EMPTY;
         for (key, record) in &self.records {
-            let version = record.at(at);
+            let beyond = acked.and_then(|acked| acked.get(key));
+            let version = record.at(at.max(beyond.copied().unwrap_or(0)));
             if let Some(fingerprint) = version.and_then(|it| fingerprint_of(record, it)) {
                 sum += DatastoreFingerprint::of_record(key, &fingerprint.parse().unwrap());
             }
@@ -147,20 +158,20 @@ impl Model {
         let answer = match path {
             "/v1/sync/open" => self.open(&body),
             "/v1/sync/push" => self.in_session(&body, |model, device| {
-                let mut answer = model.push(device, &body);
+                let mut answer = model.push(device, &body)?;
                 if answer["staged"].is_null() && !body["pull"].is_null() {
                     answer["pull"] = model.pull(device, &body["pull"]);
                 }
-                answer
+                Ok(answer)
             }),
-            "/v1/sync/pull" => self.in_session(&body, |model, device| model.pull(device, &body)),
-            "/v1/sync/finish" => self.in_session(&body, |model, _| {
-                let at = unstamp(&body["last_update"]);
-                let in_sync = body["fingerprint"] == model.fingerprint(at).as_str();
-                json!({"in_sync": in_sync, "last_sync": stamp(at)})
-            }),
+            "/v1/sync/pull" => {
+                self.in_session(&body, |model, device| Ok(model.pull(device, &body)))
+            }
+            "/v1/sync/finish" => {
+                self.in_session(&body, |model, device| Ok(model.finish(device, &body)))
+            }
             "/v1/sync/reconcile" => {
-                self.in_session(&body, |model, device| model.reconcile(device, &body))
+                self.in_session(&body, |model, device| Ok(model.reconcile(device, &body)))
             }
             _ => Err((404, "not_found")),
         };
@@ -178,8 +189,8 @@ impl Model {
     fn in_session(
         &mut self,
         body: &Value,
-        phase: impl FnOnce(&mut Self, &str) -> Value,
-    ) -> Result<Value, (u16, &'static str)> {
+        phase: impl FnOnce(&mut Self, &str) -> Result<Value, Refusal>,
+    ) -> Result<Value, Refusal> {
         let is_it = |device: &&Device| {
             device
                 .session
@@ -190,10 +201,10 @@ impl Model {
         let device = found
             .map(|(name, _)| name.clone())
             .ok_or((410, "session_gone"))?;
-        Ok(phase(self, &device))
+        phase(self, &device)
     }
 
-    fn open(&mut self, body: &Value) -> Result<Value, (u16, &'static str)> {
+    fn open(&mut self, body: &Value) -> Result<Value, Refusal> {
         let name = body["device_uuid"].as_str().unwrap().to_owned();
         let attempts: Vec<_> = body["attempts"]
             .as_array()
@@ -203,9 +214,12 @@ impl Model {
             .collect();
         let own = (*attempts.last().unwrap()).to_owned();
         let head = self.head;
-        let is_equal =
-            body["pending"] == 0 && body["fingerprint"] == self.fingerprint(head).as_str();
-        let expected = self.fingerprint(unstamp(&body["last_sync"]));
+        let manner = Manner::of(body)?;
+        let is_equal = body["pending"] == 0
+            && body["fingerprint"] == self.fingerprint("", head).as_str()
+            && manner.is_plain();
+        let expected = self.fingerprint(&name, unstamp(&body["last_sync"]));
+        let is_refused = self.is_marked_against(&name, body);
         let device = self.devices.entry(name.clone()).or_default();
         let is_issued = unstamp(&body["last_sync"]) <= head;
         if let Some(kept) = device.attempt.as_ref().filter(|_| is_issued) {
@@ -225,6 +239,9 @@ impl Model {
         if is_equal {
             return Ok(answer);
         }
+        if is_refused {
+            return Err((409, "truth_pushed"));
+        }
         self.next += 1;
         let id = format!("00000000-0000-4000-8000-{:012}", self.next);
         let mut start = unstamp(&body["last_sync"]);
@@ -237,25 +254,32 @@ impl Model {
             answer["mode"] = json!("refresh");
             start = 0;
         }
+        start = manner.decide(start, &mut answer);
+        if start == 0 && !is_lost && manner.is_pull_truth() {
+            device.acked.clear();
+        }
         device.attempt = Some(own);
         let nothing = DatastoreFingerprint::EMPTY.to_string();
         device.session = Some(Session {
             id: id.clone(),
             start,
             head,
+            manner,
             is_new: start == 0 && body["fingerprint"] == nothing.as_str(),
             ..Session::default()
         });
         answer["sync_uuid"] = json!(id);
-        answer["last_sync"] = if is_lost {
+        answer["last_sync"] = if is_lost || manner.is_pull_truth() {
             Value::Null
         } else {
             body["last_sync"].clone()
         };
         let mut goes_on = true;
         if !body["push"].is_null() {
-            answer["push"] = self.push(&name, &body["push"]);
-            goes_on = answer["push"]["staged"].is_null();
+            let pushed = self.push(&name, &body["push"]);
+            goes_on = pushed.as_ref().is_ok_and(|it| it["staged"].is_null());
+            answer["push"] =
+                pushed.unwrap_or_else(|(status, code)| json!({"code": code, "status": status}));
         }
         if goes_on && !body["pull"].is_null() {
             answer["pull"] = self.pull(&name, &body["pull"]);
@@ -272,12 +296,14 @@ impl Model {
             .unwrap()
     }
 
-    fn push(&mut self, device: &str, body: &Value) -> Value {
+    fn push(&mut self, device: &str, body: &Value) -> Result<Value, Refusal> {
         let batch = body["records"].as_array().unwrap().clone();
         let session = self.session(device);
+        let manner = session.manner;
+        manner.may_push(body)?;
         session.staged.insert(body["seq"].as_u64().unwrap(), batch);
         if body["more"] == json!(true) {
-            return json!({"staged": session.staged.values().map(Vec::len).sum::<usize>()});
+            return Ok(json!({"staged": session.staged.values().map(Vec::len).sum::<usize>()}));
         }
         let records: Vec<Value> = core::mem::take(&mut session.staged)
             .into_values()
@@ -291,16 +317,19 @@ impl Model {
                     .push(json!({"key": record["key"], "index": index, "problem": {"code": code}}));
             }
         }
+        if manner.is_push_truth() {
+            self.make_truth(device, &records, at);
+        }
         let head = self.head;
         self.session(device).head = head;
         for answer in &mut self.session(device).dead {
             answer["checkin"] = json!(stamp(head));
         }
-        json!({
+        Ok(json!({
             "received": records.len(), "created": 0, "updated": 0, "merged": 0,
             "unchanged": records.len() - rejected.len(), "conflicts": 0, "rejected": rejected,
             "max_checkin": stamp(head),
-        })
+        }))
     }
 
     /// Mingles one record; a code: it is rejected.
@@ -327,13 +356,16 @@ impl Model {
             }
             return self.make(device, pushed, at);
         };
+        let overrides = self.session(device).manner.overrides() && pushed["changed"].is_null();
         let record = self.records.get_mut(&key).unwrap();
         let base = match &record.local {
             Some((local, maker)) if *local == name && maker == device => record.versions[0].at,
             _ => unstamp(&pushed["base"]),
         };
         let before = record.live().cloned();
-        let after = if is_deleted {
+        let after = if overrides {
+            pushed.get("value").filter(|_| !is_deleted).cloned()
+        } else if is_deleted {
             let is_known = record.newest() <= base
                 || record
                     .versions
@@ -349,7 +381,7 @@ impl Model {
             .iter()
             .rev()
             .find_map(|version| version.value.clone());
-        let repeats = before.is_none() && after == last_alive;
+        let repeats = before.is_none() && after == last_alive && !overrides;
         if after != before && !repeats {
             record.versions.push(Version {
                 at,
@@ -403,7 +435,8 @@ impl Model {
             let place = (version.at, key.clone());
             let is_own = session.pushed.contains_key(key);
             let is_behind_cursor = body["cursor"].is_string() && place <= start;
-            if (place.0 <= session.start || is_behind_cursor) && !is_own {
+            let is_own_only = session.manner.is_push_only();
+            if (place.0 <= session.start || is_behind_cursor || is_own_only) && !is_own {
                 continue;
             }
             if version.value.is_none() && session.is_new && !is_own {

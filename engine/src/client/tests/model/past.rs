@@ -1,12 +1,13 @@
 //! The model's truth with another past than devices know, and how it reconciles with them.
 
 use alloc::{borrow::ToOwned, string::String, vec::Vec};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::string::ToString;
 
 use serde_json::{Value, json};
 
-use super::{Model, Record, Version, show};
+use super::modes::{Verdict, Verdicts};
+use super::{Model, Record, Version, show, stamp};
 use crate::fingerprint::{DatastoreFingerprint, RecordFingerprint};
 use crate::json::Canonical;
 
@@ -77,8 +78,7 @@ impl Model {
 
     pub(super) fn reconcile(&mut self, device: &str, body: &Value) -> Value {
         let session = self.session(device).clone();
-        let (mut ranges, mut records) = (Vec::new(), Vec::new());
-        let (mut gone, mut wanted) = (Vec::new(), Vec::new());
+        let (mut ranges, mut verdicts) = (Vec::new(), Verdicts::default());
         for range in body["ranges"].as_array().unwrap() {
             let own = self.items(range, session.head);
             let Some(told) = range["items"].as_array() else {
@@ -90,21 +90,21 @@ impl Model {
             let text = |value: &Value| value.as_str().unwrap().to_owned();
             let told: BTreeMap<String, String> =
                 told.iter().map(|it| (text(&it[0]), text(&it[1]))).collect();
-            for (key, fingerprint) in &told {
-                let record = self.records.get(key);
-                let mut versions = record.iter().flat_map(|record| &record.versions);
-                let is_stale = versions
-                    .any(|it| fingerprint_of(record.unwrap(), it).as_ref() == Some(fingerprint));
-                match own.get(key) {
-                    Some(is) if is == fingerprint => {}
-                    Some(_) if is_stale => records.push(key.clone()),
-                    None if is_stale => gone.push(key.clone()),
-                    _ => wanted.push(key.clone()),
+            let keys: BTreeSet<&String> = told.keys().chain(own.keys()).collect();
+            for key in keys {
+                let (told, is) = (told.get(key), own.get(key));
+                if told != is {
+                    let verdict = self.verdict(device, key, told, is);
+                    verdicts.add(
+                        verdict.unwrap_or_else(|| self.usual(device, key, told, is)),
+                        key,
+                    );
                 }
             }
-            records.extend(own.into_keys().filter(|key| !told.contains_key(key)));
         }
-        let shown = records.iter().map(|key| {
+        self.delete(device, &verdicts.delete);
+        let session = self.session(device).clone();
+        let shown = verdicts.records.iter().map(|key| {
             let record = &self.records[key];
             show(
                 key,
@@ -115,7 +115,34 @@ impl Model {
             )
         });
         let shown: Vec<Value> = shown.collect();
-        json!({"ranges": ranges, "records": shown, "drop": gone, "send": wanted})
+        let mut answer = json!({
+            "ranges": ranges, "records": shown, "drop": verdicts.drop, "send": verdicts.send,
+        });
+        if !verdicts.delete.is_empty() {
+            answer["deleted"] = json!(verdicts.delete);
+            answer["max_checkin"] = json!(stamp(session.head));
+        }
+        answer
+    }
+
+    /// What becomes of a key in a repair.
+    fn usual(
+        &self,
+        device: &str,
+        key: &str,
+        told: Option<&String>,
+        is: Option<&String>,
+    ) -> Verdict {
+        let record = self.records.get(key);
+        let mut versions = record.iter().flat_map(|record| &record.versions);
+        let is_stale = told.is_none()
+            || versions.any(|it| fingerprint_of(record.unwrap(), it).as_ref() == told);
+        match (is_stale, is, self.flows(device)) {
+            (true, Some(_), (true, _)) => Verdict::Record,
+            (true, None, (true, _)) => Verdict::Drop,
+            (false, _, (_, true)) => Verdict::Send,
+            _ => Verdict::Leave,
+        }
     }
 
     /// A range that differs, in two parts, or record by record.
