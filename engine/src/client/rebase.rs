@@ -96,7 +96,7 @@ pub(super) fn rebase(key: &str, edit: &Edit, sent: Option<&Sent>, under: &Under<
 /// was pushed was in the truth before, or is kept there as the loser of a conflict. Only where
 /// the deletion itself is forgotten was the push not looked at: then it is the person's.
 fn deleted(key: &str, edit: &Edit, sent: &Sent, answer: &Answer) -> Rebased {
-    let is_lost = answer.is_gone && !edit.is_pending && !sent.deleted;
+    let is_lost = answer.is_gone && !sent.deleted;
     if edit.deleted || (edit.number == sent.edit && !is_lost) {
         return Rebased::Clean;
     }
@@ -104,7 +104,7 @@ fn deleted(key: &str, edit: &Edit, sent: &Sent, answer: &Answer) -> Rebased {
     let mut edit = edit.clone();
     edit.changed.clear();
     edit.whole = edit.number;
-    edit.base = (!edit.is_pending).then_some(answer.checkin);
+    edit.base = (!edit.is_pending || is_lost).then_some(answer.checkin);
     if is_lost {
         edit.set_aside = Some(SetAside {
             code: "deleted".to_owned(),

@@ -6,7 +6,7 @@ use tidemark_engine::{
 };
 use tidemark_protocol::{Checkin, Code, Mode, OpenAnswer, OpenRequest, Problem, SessionId};
 
-use super::{Caller, Service, problem::no_datastore};
+use super::{Caller, Service, problem::no_datastore, refresh::note_return};
 use crate::store::{Datastore, Session, Snapshot};
 
 impl Service {
@@ -93,6 +93,9 @@ impl Service {
         change
             .open_session(&session, &caller.user, name, attempt)
             .await?;
+        if !view.is_issued {
+            note_return(&mut change, &session, view.attempt, &request.attempts).await?;
+        }
         if matches!(mode, Mode::Refresh | Mode::PullTruth) {
             change.forget_exceptions(&session).await?;
         }

@@ -24,6 +24,7 @@ impl Service {
         let mut snapshot = self.inner.store.snapshot().await?;
         let session = self.alive(&mut snapshot, caller, id, now).await?;
         let cursor = read_cursor(&session, request.cursor.as_deref())?;
+        let counted_to = session.max_checkin;
         let own_place = cursor
             .as_ref()
             .filter(|cursor| cursor.session == id)
@@ -54,7 +55,8 @@ impl Service {
             .map(|record| (record.checkin, record.key.clone()));
         if let Some((checkin, key)) = &last {
             session.pulled = Some(later(session.pulled, *checkin, key));
-            session.remaining = Some(page.remaining);
+            // A push that the network repeats may have moved the window's end since it was counted.
+            session.remaining = (session.max_checkin == counted_to).then_some(page.remaining);
         }
         if !request.acks.is_empty() {
             change.keep_acks(&session, &request.acks).await?;

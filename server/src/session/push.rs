@@ -193,9 +193,7 @@ async fn resolve(change: &mut Change, session: &Session, push: Push) -> Result<R
     if session.mode == Mode::Refresh {
         match_equal(change, session, &mut resolved.claims).await?;
     }
-    let device = change.device(&session.datastore, session.device).await?;
-    let last_sync = device.and_then(|device| device.last_sync);
-    doubt_bases(change, session, last_sync, &mut resolved.claims).await?;
+    doubt_bases(change, session, &mut resolved.claims).await?;
     // The tables are ordered by key: written in their order, their pages fill one by one.
     resolved
         .claims

@@ -6,15 +6,34 @@ use std::collections::{HashMap, HashSet};
 
 use tidemark_engine::{fingerprint::RecordFingerprint, truth::Claim};
 use tidemark_protocol::{Checkin, Key, Problem};
+use uuid::Uuid;
 
 use crate::store::{Change, Session};
 
-/// Takes no base at its word that this truth never issued. What a device that refreshes had in
-/// common with it: all up to the `last_sync` of which the truth knows.
+/// Notes what the truth has in common with a device that comes back from a time that was lost:
+/// all up to the `last_sync` of which the truth knows. Where that was told since the truth was
+/// restored, by somebody whose `attempts` this device does not know, it was another copy of the
+/// device, and what this one knows cannot be told.
+pub(super) async fn note_return(
+    change: &mut Change,
+    session: &Session,
+    kept: Option<Uuid>,
+    attempts: &[Uuid],
+) -> Result<(), Problem> {
+    let device = change.device(&session.datastore, session.device).await?;
+    let last_sync = device.and_then(|device| device.last_sync);
+    let came_back = change
+        .came_back(&session.datastore, session.max_checkin)
+        .await?;
+    let is_itself = kept.is_none_or(|kept| attempts.contains(&kept));
+    let common = last_sync.filter(|at| is_itself || *at <= came_back);
+    Ok(change.keep_common(session, common).await?)
+}
+
+/// Takes no base at its word that this truth never issued.
 pub(super) async fn doubt_bases(
     change: &mut Change,
     session: &Session,
-    last_sync: Option<Checkin>,
     claims: &mut [Claim],
 ) -> Result<(), Problem> {
     let bases: HashSet<Checkin> = claims.iter().flat_map(Claim::bases).collect();
@@ -22,7 +41,10 @@ pub(super) async fn doubt_bases(
         return Ok(());
     }
     let issued = change.issued(&session.datastore, &bases).await?;
-    let common = session.doubted_up_to.and(last_sync);
+    let common = match session.doubted_up_to {
+        Some(_) => change.common(session).await?,
+        None => None,
+    };
     for claim in claims {
         claim.doubt_base(|base| issued.contains(&base), common);
     }

@@ -96,10 +96,9 @@ impl Oracle {
     pub(super) fn takes_away(&mut self, saw: impl IntoIterator<Item = Mark>) {
         for mark in saw {
             let mut at = Some(mark);
+            // To the end, whatever is excused on the way: a restored copy excuses a token without
+            // those that its writer saw.
             while let Some(token) = at.and_then(|mark| self.tokens.get_mut(&mark)) {
-                if token.is_excused {
-                    break;
-                }
                 token.is_excused = true;
                 at = token.saw;
             }

@@ -14,7 +14,7 @@ use tidemark_tests::simulation::Course;
 const SCHEDULES: u64 = 40;
 
 /// Schedules that found a fault, and which.
-const FOUND: [(u64, &str); 4] = [
+const FOUND: [(u64, &str); 7] = [
     (5584, "answers are told again after the pull that told them"),
     (
         8114,
@@ -25,6 +25,18 @@ const FOUND: [(u64, &str); 4] = [
         "a deletion under the first id leaves the record of a lost truth",
     ),
     (34268, "a base of a lost truth stands for what came since"),
+    (
+        121_095,
+        "an edit of a pending record goes with its record's forgotten deletion",
+    ),
+    (
+        147_627,
+        "a page's count outlives a repeated push, and hides what it brought",
+    ),
+    (
+        159_525,
+        "what a copy has finished since the truth was restored is taken for known",
+    ),
 ];
 
 fn seed() -> Option<u64> {
@@ -62,7 +74,7 @@ fn nothing_is_lost_nothing_is_doubled_everyone_agrees() {
     println!("{held}; {seconds:.0} s on {threads} threads");
 }
 
-/// T-81, D-48.
+/// T-81, T-100, T-101, D-48, D-70.
 #[test]
 fn what_was_found_before_holds() {
     let mut course = Course::new();

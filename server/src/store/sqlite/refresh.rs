@@ -5,7 +5,7 @@ use std::collections::HashSet;
 
 use serde_json::json;
 use tidemark_engine::fingerprint::RecordFingerprint;
-use tidemark_protocol::Key;
+use tidemark_protocol::{Checkin, Key};
 
 use super::{
     super::{Session, StoreError},
@@ -61,5 +61,49 @@ impl Change {
             .execute(&mut *self.tx)
             .await?;
         Ok(())
+    }
+
+    /// Where the head was when a device first claimed a checkin that this truth never issued: now,
+    /// if none has before.
+    pub(crate) async fn came_back(
+        &mut self,
+        datastore: &str,
+        head: Checkin,
+    ) -> Result<Checkin, StoreError> {
+        let row = sqlx::query(
+            "update datastore set came_back = coalesce(came_back, ?2) where id = ?1 \
+             returning came_back",
+        )
+        .bind(datastore)
+        .bind(head.micros())
+        .fetch_one(&mut *self.tx)
+        .await?;
+        decode::checkin(&row, "came_back")
+    }
+
+    /// Keeps what the truth has in common with the device of the session.
+    pub(crate) async fn keep_common(
+        &mut self,
+        session: &Session,
+        common: Option<Checkin>,
+    ) -> Result<(), StoreError> {
+        sqlx::query("update session set common = ?2 where sync_uuid = ?1")
+            .bind(session.id.to_string())
+            .bind(common.map(Checkin::micros))
+            .execute(&mut *self.tx)
+            .await?;
+        Ok(())
+    }
+
+    /// What the truth has in common with the device of the session.
+    pub(crate) async fn common(
+        &mut self,
+        session: &Session,
+    ) -> Result<Option<Checkin>, StoreError> {
+        let row = sqlx::query("select common from session where sync_uuid = ?1")
+            .bind(session.id.to_string())
+            .fetch_one(&mut *self.tx)
+            .await?;
+        decode::checkin_maybe(&row, "common")
     }
 }
