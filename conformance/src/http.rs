@@ -202,6 +202,16 @@ impl Answer {
         Ok(self)
     }
 
+    /// The answer that must be 200, or else 501: then nothing can be said of the rule.
+    pub(crate) fn served(self) -> Checked<Self> {
+        if self.status == 501 {
+            self.refused(501, "not_supported")?;
+            let why = "the server says that it does not serve this (501 not_supported)";
+            return Err(Miss::NotChecked(why.to_owned()));
+        }
+        self.done()
+    }
+
     /// The refusal that this must be (P-8).
     pub(crate) fn refused(&self, status: u16, code: &str) -> Checked {
         let holds = self.status == status && self.json["code"] == code;

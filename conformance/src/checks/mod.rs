@@ -4,10 +4,12 @@
 mod around;
 mod conflicts;
 mod conventions;
+mod directions;
 mod errors;
 mod fingerprints;
 mod finishing;
 mod merging;
+mod modes;
 mod opening;
 mod pulling;
 mod pushing;
@@ -36,6 +38,8 @@ pub(crate) const CHAPTERS: &[(&str, &[Check])] = &[
     ("finishing", finishing::CHECKS),
     ("reconciling", reconciling::CHECKS),
     ("refreshing", refreshing::CHECKS),
+    ("modes", modes::CHECKS),
+    ("directions", directions::CHECKS),
     ("conflicts", conflicts::CHECKS),
     ("around", around::CHECKS),
 ];

@@ -86,9 +86,14 @@ pub(super) const CHECKS: &[Check] = &[
         cut_limit,
     ),
     Check::of(
-        &["T-27", "P-30"],
+        &["P-30", "T-82"],
         "a mode is served as asked or refused with 501, never done differently",
         modes_as_asked,
+    ),
+    Check::of(
+        &["P-30", "T-27"],
+        "what contradicts itself is malformed: a mirror both ways, `push_truth` with `pull`",
+        contradictions,
     ),
 ];
 
@@ -374,6 +379,22 @@ fn modes_as_asked(run: &Run) -> Checked {
             answer
                 .done()?
                 .is("/mode", &json!(mode), "it was asked for")?;
+        }
+    }
+    Ok(())
+}
+
+fn contradictions(run: &Run) -> Checked {
+    let caller = run.user()?;
+    for more in [
+        json!({"mirror": true}),
+        json!({"mirror": true, "direction": "both"}),
+        json!({"mode": "push_truth", "direction": "pull"}),
+        json!({"mode": "pull_truth", "direction": "push"}),
+    ] {
+        let answer = Device::new(&caller).tries_to_open(&more)?;
+        if answer.status != 501 {
+            answer.refused(400, "malformed")?;
         }
     }
     Ok(())
