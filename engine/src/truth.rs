@@ -46,8 +46,8 @@ pub use open::{OpenView, Opened, check, open};
 pub use policies::Policies;
 pub use push::{LocalKey, Push, Resolved};
 pub use reconcile::{
-    Bucket, Changed, Cutter, Deviations, Difference, Expected, Holding, Item, Span, Step, Sum,
-    Told, Verdict, differences, fold, narrowed, read_ranges,
+    Before, Bucket, Changed, Comparing, Cutter, Deviations, Difference, Evidence, Expected,
+    Holding, Item, Span, Step, Sum, Told, Verdict, differences, fold, narrowed, read_ranges,
 };
 pub use replacing::{Mark, Named, rejected_ids};
 pub use settle::{Choice, SETTLER};

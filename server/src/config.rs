@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use clap::builder::BoolishValueParser;
 use serde::{Deserialize, Serialize};
-use tidemark_engine::truth::Policies;
+use tidemark_engine::truth::{Airbag, Policies};
 use tidemark_protocol::{Limits, UnknownPolicy};
 
 pub(crate) use upkeep::{PlaceOptions, Upkeep, UpkeepOptions};
@@ -82,6 +82,16 @@ pub(crate) struct Options {
     )]
     #[serde(alias = "conflict_policy")]
     conflict_policy: Option<Vec<String>>,
+    /// A call that deletes fewer records than this is never held until a person confirms it
+    /// [default: 20]
+    #[arg(long, env = "TIDEMARK_AIRBAG_DELETES", value_name = "COUNT")]
+    #[serde(alias = "airbag_deletes")]
+    airbag_deletes: Option<u32>,
+    /// Nor is one that deletes no more than this part of the live records, in hundredths
+    /// [default: 20]
+    #[arg(long, env = "TIDEMARK_AIRBAG_PERCENT", value_name = "PERCENT")]
+    #[serde(alias = "airbag_percent")]
+    airbag_percent: Option<u32>,
     /// How long what was superseded can be shown again [default: 30d]
     #[arg(long, env = "TIDEMARK_KEEP_HISTORY", value_name = "TIME")]
     #[serde(alias = "keep_history")]
@@ -171,6 +181,7 @@ pub(crate) struct Config {
     /// Empty: any origin.
     pub(crate) cors_origins: Vec<String>,
     pub(crate) policies: Policies,
+    pub(crate) airbag: Airbag,
     pub(crate) limits: Limits,
     pub(crate) request_timeout: Duration,
     pub(crate) shutdown_grace: Duration,
@@ -206,6 +217,8 @@ pub(crate) enum ConfigError {
     DevNotLoopback(SocketAddr),
     #[error("--{0} must be at least {1}")]
     TooSmall(&'static str, u64),
+    #[error("--airbag-percent is 0 to 100")]
+    AirbagPercent,
     #[error("--conflict-policy: {0}")]
     Policy(UnknownPolicy),
     #[error("--conflict-policy names {0} twice")]
@@ -273,6 +286,7 @@ impl Config {
             demo: dev || options.demo.unwrap_or(false),
             cors_origins: origins(options.cors_origins.unwrap_or_default())?,
             policies: policies(&options.conflict_policy.unwrap_or_default())?,
+            airbag: airbag(options.airbag_deletes, options.airbag_percent)?,
             limits: Limits {
                 push_records: at_least(
                     "push-records",
@@ -321,6 +335,17 @@ fn at_least<N: Copy + PartialOrd + Into<u64>>(
         return Err(ConfigError::TooSmall(name, u64::from(least)));
     }
     Ok(value)
+}
+
+fn airbag(deletes: Option<u32>, percent: Option<u32>) -> Result<Airbag, ConfigError> {
+    if percent.is_some_and(|percent| percent > 100) {
+        return Err(ConfigError::AirbagPercent);
+    }
+    let default = Airbag::default();
+    Ok(Airbag {
+        deletes: deletes.map_or(default.deletes, u64::from),
+        percent: percent.map_or(default.percent, u64::from),
+    })
 }
 
 /// `POLICY` for all entities, `ENTITY=POLICY` for one; a policy has no `=` in it.
@@ -428,6 +453,20 @@ mod tests {
             let error = given(wrong).unwrap_err().to_string();
             assert!(error.contains(told), "{error}");
         }
+    }
+
+    /// P-41: an operator sets when the airbag holds.
+    #[test]
+    fn the_airbag_is_set() {
+        let file = file("dev = true\nairbag_deletes = 3\nairbag-percent = 5");
+        let options = Options {
+            airbag_deletes: Some(1),
+            ..Options::default()
+        };
+        let airbag = Config::load(options, Some(file.path())).unwrap().airbag;
+        assert_eq!((airbag.deletes, airbag.percent), (1, 5));
+        assert_eq!(super::airbag(None, None).unwrap(), Airbag::default());
+        assert!(super::airbag(None, Some(101)).is_err());
     }
 
     #[test]

@@ -69,10 +69,6 @@ pub fn check(request: &OpenRequest) -> Result<(), Problem> {
         let detail = "`device_uuid` is a UUID that the device has drawn, not the nil one";
         return Err(Problem::new(Code::Malformed, detail));
     }
-    if request.mode == Mode::Slow || request.mirror && !request.direction.is_both() {
-        let detail = "this server does not sync in the mode `slow`, nor with `mirror`";
-        return Err(Problem::new(Code::NotSupported, detail));
-    }
     Ok(())
 }
 

@@ -5,19 +5,22 @@
 //! means. What a device is held to is the truth but for its exceptions, so that one that stores
 //! values in its own form reconciles to nothing.
 
+mod before;
 mod buckets;
 mod deviations;
 mod range;
+mod verdict;
 
 use alloc::string::ToString;
 use alloc::vec::Vec;
 
-use tidemark_protocol::{Key, ReconcileRange};
+use tidemark_protocol::ReconcileRange;
 
+pub use self::before::Before;
 pub use self::buckets::{Bucket, Changed, Cutter, fold};
 pub use self::deviations::{Deviations, Expected};
 pub use self::range::{Holding, Item, Span, Sum, Told, read_ranges};
-use crate::fingerprint::RecordFingerprint;
+pub use self::verdict::{Comparing, Difference, Evidence, Verdict};
 
 /// Of a range that holds fewer, the items are told.
 const ITEMS_BELOW: usize = 32;
@@ -77,40 +80,6 @@ pub fn narrowed(span: Span, items: &[Expected]) -> Vec<ReconcileRange> {
         ranges.push(Span { from, to }.with_sum(sum));
     }
     ranges
-}
-
-/// A key that the device holds otherwise than is expected of it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Difference {
-    /// The record.
-    pub key: Key,
-    /// What the device holds.
-    pub told: Option<RecordFingerprint>,
-    /// What lives in the truth.
-    pub truth: Option<RecordFingerprint>,
-}
-
-/// What becomes of a record that differs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Verdict {
-    /// The device is sent the truth's.
-    Record,
-    /// The device drops it: it was deleted.
-    Drop,
-    /// The device sends it: an edit whose mark was lost.
-    Send,
-}
-
-impl Difference {
-    /// What becomes of it; `was_held`: what the device holds is of the record's kept history, or
-    /// the device told once that it holds it.
-    pub fn verdict(&self, was_held: bool) -> Verdict {
-        match (self.told, self.truth) {
-            (Some(_), _) if !was_held => Verdict::Send,
-            (_, Some(_)) => Verdict::Record,
-            (_, None) => Verdict::Drop,
-        }
-    }
 }
 
 /// The keys of a range that differ, in order.

@@ -66,10 +66,13 @@ impl Named {
         Self(keys)
     }
 
-    /// The claims that delete whichever of these records the push does not name.
-    pub fn missing(&self, keys: Vec<Key>) -> Vec<Claim> {
+    /// The claims that delete whichever of these records the push does not name, as of the commit
+    /// that is made.
+    pub fn missing(&self, keys: Vec<Key>, made: Checkin) -> Vec<Claim> {
         let unnamed = keys.into_iter();
         let unnamed = unnamed.filter(|key| self.0.binary_search(key).is_err());
-        unnamed.map(|key| Claim::deleting(key, None)).collect()
+        unnamed
+            .map(|key| Claim::deleting(key, Some(made)))
+            .collect()
     }
 }

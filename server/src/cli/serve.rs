@@ -98,7 +98,7 @@ fn settings(config: &Config) -> Settings {
         session_expiry: config.upkeep.session_expiry,
         retention: config.upkeep.retention,
         policies: config.policies.clone(),
-        ..Settings::default()
+        airbag: config.airbag,
     }
 }
 

@@ -5,6 +5,7 @@
 //! No HTTP and no SQL in here, and no rule of merging: the store loads and writes, the engine
 //! decides.
 
+mod clearing;
 mod compaction;
 mod conflicts;
 mod datastores;

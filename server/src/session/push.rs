@@ -4,25 +4,21 @@
 
 use serde_json::value::RawValue;
 use tidemark_engine::faults::{Fault, is_planted};
-use tidemark_engine::truth::{
-    Claim, Held, Mark, Mingle, Named, Push, Pusher, Resolved, View, Writes, rejected_ids,
-};
+use tidemark_engine::truth::{Claim, Held, Mark, Mingle, Push, Pusher, Resolved, View, Writes};
 use tidemark_protocol::{
     Checkin, Code, Mode, Problem, PushOutcome, PushRequest, PushSummary, Rejection, SessionId,
 };
 
 use super::{
     Caller, Commit, Service,
+    clearing::{clear_unnamed, named},
     problem::clock_ran_out,
     refresh::{doubt_bases, match_equal},
 };
 use crate::store::{Change, Session, StoreError};
 
 /// So many records are compared with the truth at once.
-const SLICE_RECORDS: usize = 2000;
-
-/// So many live records are looked at at once for those that a push does not name.
-const SLICE_KEYS: u32 = 2000;
+pub(super) const SLICE_RECORDS: usize = 2000;
 
 /// A closing batch, and what else came with it.
 struct Closing {
@@ -188,6 +184,7 @@ async fn resolve(change: &mut Change, session: &Session, push: Push) -> Result<R
     let asked_for = change.asked_for(session).await?;
     let claims = resolved.claims.iter_mut();
     claims
+        .filter(|_| session.holds_to_the_truth())
         .filter(|claim| asked_for.contains(claim.key()))
         .for_each(Claim::ask_for);
     if session.mode == Mode::Refresh {
@@ -199,52 +196,6 @@ async fn resolve(change: &mut Change, session: &Session, push: Push) -> Result<R
         .claims
         .sort_unstable_by(|one, other| one.key().cmp(other.key()));
     Ok(resolved)
-}
-
-/// The keys that a push names which the truth is to become.
-async fn named(
-    change: &mut Change,
-    session: &Session,
-    resolved: &Resolved,
-) -> Result<Option<Named>, Problem> {
-    if session.mode != Mode::PushTruth {
-        return Ok(None);
-    }
-    let ids = rejected_ids(&resolved.rejected);
-    let known = change.keys_of(&session.datastore, &ids).await?;
-    let named = Named::of(&resolved.claims, &resolved.rejected, known);
-    Ok(Some(named))
-}
-
-/// Deletes what lives and is not named.
-async fn clear_unnamed(
-    change: &mut Change,
-    session: &Session,
-    mut mingle: Mingle,
-    tick: u64,
-    named: &Named,
-) -> Result<Mingle, Problem> {
-    let made = mingle.made();
-    let mut after = String::new();
-    loop {
-        let live = change
-            .live_after(&session.datastore, &after, SLICE_KEYS)
-            .await?;
-        let Some(last) = live.last() else {
-            return Ok(mingle);
-        };
-        after = last.to_string();
-        let missing = named.missing(live);
-        let view = change
-            .view(&session.datastore, session.device, &missing)
-            .await?;
-        let mut writes = mingle.clear(missing, &view);
-        if session.flow.sends_down() {
-            // The window tells it.
-            writes.answers.clear();
-        }
-        change.write(session, made, tick, &writes).await?;
-    }
 }
 
 /// Judges the staged batches and the closing one, in the order of their places.

@@ -1,15 +1,15 @@
 //! Reconcile: ranges of keys compared by their fingerprints, at the session's moment of the truth.
 
 use tidemark_engine::truth::{
-    Answer, Deviations, Difference, Holding, Item, Span, Step, Sum, Told, Verdict, differences,
-    narrowed, read_ranges, show,
+    Answer, Before, Comparing, Deviations, Difference, Evidence, Holding, Item, Span, Step, Sum,
+    Told, Verdict, differences, narrowed, read_ranges, show,
 };
 use tidemark_protocol::{
-    Key, Limits, Problem, ReconcileAnswer, ReconcileRange, ReconcileRequest, ServerRecord,
+    Checkin, Key, Limits, Problem, ReconcileAnswer, ReconcileRange, ReconcileRequest, ServerRecord,
 };
 
 use super::{Caller, Service};
-use crate::store::{RangeSums, Session, Shown, Snapshot};
+use crate::store::{Datastore, RangeSums, Session, Shown, Snapshot};
 
 /// About how many bytes a range takes on the wire, and an item.
 const RANGE_BYTES: u64 = 200;
@@ -27,8 +27,12 @@ struct Talk {
     session: Session,
     sums: RangeSums,
     deviations: Deviations,
+    comparing: Comparing,
+    before: Before,
     limits: Limits,
     answer: ReconcileAnswer,
+    /// What the device does not hold and is to be deleted, as it knew it.
+    deletes: Vec<(Key, Option<Checkin>)>,
     bytes: u64,
 }
 
@@ -39,6 +43,7 @@ impl Service {
         request: ReconcileRequest,
     ) -> Result<ReconcileAnswer, Problem> {
         let limits = self.inner.settings.limits;
+        let confirm = request.confirm;
         let ranges = read_ranges(request.ranges, limits.pull_records)?;
         let now = self.now()?;
         let mut snapshot = self.inner.store.snapshot().await?;
@@ -50,26 +55,25 @@ impl Service {
         let mut snapshot = self.inner.store.snapshot().await?;
         let datastore = snapshot.datastore(&session.datastore).await?;
         let sums = snapshot.range_sums(&datastore, session.max_checkin).await?;
-        let exceptions = snapshot
-            .exceptions(
-                &session.datastore,
-                session.device,
-                Some(session.max_checkin),
-            )
-            .await?;
+        let comparing = comparing(&datastore, &session);
+        let deviations = deviations(&mut snapshot, &session).await?;
+        let before = before(&mut snapshot, &session, comparing).await?;
         let mut talk = Talk {
             snapshot,
             session,
             sums,
-            deviations: Deviations::new(exceptions),
+            deviations,
+            comparing,
+            before,
             limits,
             answer: ReconcileAnswer::default(),
+            deletes: Vec::new(),
             bytes: 0,
         };
         for told in ranges {
             talk.take(told).await?;
         }
-        let answer = talk.answer;
+        let (mut answer, deletes) = (talk.answer, talk.deletes);
         drop(talk.snapshot);
 
         // Sent only if the session still lives; what was sent is kept for its acks, and what was
@@ -83,11 +87,56 @@ impl Service {
         change
             .keep_reconciled(&session, &told, &answer.send)
             .await?;
+        change.gather(&session, &deletes).await?;
+        let mut commit = None;
+        if comparing.deletes() && answer.ranges.is_empty() {
+            commit = self
+                .delete_gathered(&mut change, &mut session, confirm, now, &mut answer)
+                .await?;
+        }
         session.touched = now.micros();
         change.update_session(&session).await?;
         change.commit().await?;
+        if let Some(commit) = commit {
+            self.tell(commit);
+        }
         Ok(answer)
     }
+}
+
+fn comparing(datastore: &Datastore, session: &Session) -> Comparing {
+    let is_told = session
+        .last_sync
+        .is_some_and(|at| Some(at) >= datastore.fingerprints_from);
+    Comparing::of(session.mode, session.flow, is_told)
+}
+
+/// Where the device may differ from the truth at the session's moment. A truth that mirrors it is
+/// made equal also where it has not taken what it was sent.
+async fn deviations(snapshot: &mut Snapshot, session: &Session) -> Result<Deviations, Problem> {
+    let at = Some(session.max_checkin);
+    let mut exceptions = snapshot
+        .exceptions(&session.datastore, session.device, at)
+        .await?;
+    exceptions.retain(|(exception, _)| !(session.flow.mirrors_up() && exception.is_owed));
+    Ok(Deviations::new(exceptions))
+}
+
+/// Where it differed from the truth at its `last_sync`, if that is what is compared with.
+async fn before(
+    snapshot: &mut Snapshot,
+    session: &Session,
+    comparing: Comparing,
+) -> Result<Before, Problem> {
+    let at = session.last_sync;
+    let exceptions = if comparing.deletes() {
+        snapshot
+            .exceptions(&session.datastore, session.device, at)
+            .await?
+    } else {
+        Vec::new()
+    };
+    Ok(Before::new(at, exceptions))
 }
 
 impl Talk {
@@ -192,6 +241,8 @@ impl Talk {
                 }
                 Verdict::Drop => self.answer.drop.push(key.clone()),
                 Verdict::Send => self.answer.send.push(key.clone()),
+                Verdict::Delete => self.deletes.push((key.clone(), self.before.known(key))),
+                Verdict::Leave => {}
             }
         }
         Ok(())
@@ -201,19 +252,41 @@ impl Talk {
         &mut self,
         found: &'a [Difference],
     ) -> Result<Vec<(&'a Difference, Verdict)>, Problem> {
-        let told = found
-            .iter()
-            .filter_map(|one| Some((one.key.clone(), one.told?)));
-        let told: Vec<Item> = told.collect();
-        let datastore = &self.session.datastore;
-        let held = self.snapshot.held_ever(datastore, &told).await?;
-        let verdict = |one: &'a Difference| {
-            let was_acked = one
-                .told
-                .is_some_and(|told| self.deviations.has_held(&one.key, told));
-            (one, one.verdict(was_acked || held.contains(&one.key)))
+        let flow = self.session.flow;
+        let evidence = self.evidence(found).await?;
+        let verdict = |(one, evidence): (&'a Difference, Evidence)| {
+            (one, one.verdict(self.comparing, flow, evidence))
         };
-        Ok(found.iter().map(verdict).collect())
+        Ok(found.iter().zip(evidence).map(verdict).collect())
+    }
+
+    /// What is known of each record that differs, as far as it is asked.
+    async fn evidence(&mut self, found: &[Difference]) -> Result<Vec<Evidence>, Problem> {
+        let datastore = &self.session.datastore;
+        let keys: Vec<&Key> = found.iter().map(|one| &one.key).collect();
+        let (mut lived, mut answered, mut held) = Default::default();
+        if self.comparing == Comparing::History {
+            let told = found
+                .iter()
+                .filter_map(|one| Some((one.key.clone(), one.told?)));
+            let told: Vec<Item> = told.collect();
+            held = self.snapshot.held_ever(datastore, &told).await?;
+        }
+        if let (Comparing::Since, Some(at)) = (self.comparing, self.session.last_sync) {
+            lived = self.snapshot.lived(datastore, &keys, at).await?;
+        }
+        if self.comparing.deletes() {
+            answered = self.snapshot.answered(&self.session, &keys).await?;
+        }
+        let evidence = |Difference { key, told, .. }: &Difference| {
+            let was_acked = told.is_some_and(|told| self.deviations.has_held(key, told));
+            Evidence {
+                was_held: was_acked || held.contains(key),
+                before: self.before.held(key, lived.get(key).copied()),
+                is_answered: answered.contains(key),
+            }
+        };
+        Ok(found.iter().map(evidence).collect())
     }
 }
 

@@ -116,6 +116,14 @@ pub(crate) struct Session {
     pub(crate) touched: i64,
 }
 
+impl Session {
+    /// Whether what it was asked for is taken for an edit whose mark was lost, and the truth stays
+    /// where somebody else has changed the record since; else it is an edit like any other.
+    pub(crate) fn holds_to_the_truth(&self) -> bool {
+        self.mode != Mode::Slow || self.flow.mirror
+    }
+}
+
 /// A version with what its receiver is told beside it.
 #[derive(Clone, Debug)]
 pub(crate) struct Shown {

@@ -135,6 +135,23 @@ fn wrong_settings_are_refused() {
     assert_eq!(client.get("/v1/datastores/nobodys").code(), "not_found");
 }
 
+/// P-41: what an operator has set holds where a datastore has no word of its own.
+#[test]
+fn the_airbag_is_set_by_the_operator() {
+    let server = Server::with(&["--airbag-deletes", "2", "--airbag-percent", "10"]);
+    let client = server.client("alice");
+    let path = settings(&client);
+    let told = client.get(&path).done()["airbag"].clone();
+    assert_eq!(told, json!({"deletes": 2, "percent": 10}));
+    let records = (0..10).map(|n| pending(n, &json!(n))).collect();
+    let made = sync(&client, 1, &Value::Null, records);
+    let base = &made["push"]["max_checkin"];
+    let gone = made["pull"]["records"].as_array().unwrap()[..2].iter();
+    let gone: Vec<_> = gone.map(|it| deleted(&it["key"], base)).collect();
+    let more = json!({"last_sync": base, "pending": 2, "push": {"records": gone}});
+    assert_eq!(open(&client, 1, more)["push"]["code"], "airbag");
+}
+
 /// P-41: the airbag's thresholds are a datastore's own.
 #[test]
 fn the_airbag_is_set_by_datastore() {

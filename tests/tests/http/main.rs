@@ -3,10 +3,12 @@
 
 mod bodies;
 mod command;
+mod comparing;
 mod conflicts;
 mod conformance;
 mod datastores;
 mod failures;
+mod held;
 mod history;
 mod merging;
 mod one_way;

@@ -1,148 +1,13 @@
 //! Reconcile, and mode `repair`: a device that holds other than it should is brought in step, record
 //! by record, and nothing that anybody wrote is lost. Rules P-27, P-60 to P-63, T-66, T-67.
 
-use std::collections::BTreeMap;
-
 use serde_json::{Value, json};
-use tidemark_tests::canonical::{datastore_fingerprint, record_fingerprint};
+use tidemark_tests::canonical::datastore_fingerprint;
 use tidemark_tests::client::Client;
 use tidemark_tests::server::{Server, tidemark};
 
+use super::held::{Held, peopled, print, reconcile};
 use super::talk::{EMPTY, deleted, finish, open, opening, pending, pull, shared, sync, uuid};
-
-/// A device's records under real keys, as it holds them.
-#[derive(Clone, Default)]
-struct Held(BTreeMap<String, Value>);
-
-/// What reconciling came to.
-#[derive(Default)]
-struct Found {
-    calls: usize,
-    records: Vec<Value>,
-    drop: Vec<Value>,
-    send: Vec<Value>,
-}
-
-fn print(record: &Value) -> String {
-    record_fingerprint(record["entity"].as_str().unwrap(), &record["value"])
-}
-
-impl Held {
-    fn of(records: &[Value]) -> Self {
-        let mut held = Self::default();
-        held.take(records);
-        held
-    }
-
-    fn take(&mut self, records: &[Value]) {
-        for record in records {
-            let key = record["key"].as_str().unwrap().to_owned();
-            if record["deleted"] == json!(true) {
-                self.0.remove(&key);
-            } else {
-                self.0.insert(key, record.clone());
-            }
-        }
-    }
-
-    fn records(&self) -> Vec<Value> {
-        self.0.values().cloned().collect()
-    }
-
-    /// The device's own record, its value spoilt by nobody knows what.
-    fn spoil(&mut self, key: &Value, value: Value) {
-        self.0.get_mut(key.as_str().unwrap()).unwrap()["value"] = value;
-    }
-
-    fn within(&self, from: &str, to: &Value) -> Vec<(&String, String)> {
-        let inside = self.0.range(from.to_owned()..);
-        let inside = inside.take_while(|(key, _)| to.as_str().is_none_or(|to| key.as_str() < to));
-        inside.map(|(key, record)| (key, print(record))).collect()
-    }
-
-    fn fingerprint(&self) -> String {
-        let items = self.within("", &Value::Null);
-        let items = items.iter().map(|(key, print)| (key.as_str(), &**print));
-        datastore_fingerprint(items)
-    }
-
-    /// What it says of a range: items where they are few, else four parts.
-    fn tell(&self, from: &str, to: &Value) -> Vec<Value> {
-        let items = self.within(from, to);
-        if items.len() < 32 {
-            return vec![json!({"from": from, "to": to, "items": items})];
-        }
-        let parts = items.chunks(items.len().div_ceil(4));
-        let starts: Vec<&str> = parts.clone().map(|part| part[0].0.as_str()).collect();
-        let told = parts.enumerate().map(|(place, part)| {
-            let from = if place == 0 { from } else { starts[place] };
-            let to = starts.get(place + 1).map_or(to.clone(), |next| json!(next));
-            let prints = part.iter().map(|(key, print)| (key.as_str(), &**print));
-            json!({"from": from, "to": to, "count": part.len(),
-                "fingerprint": datastore_fingerprint(prints)})
-        });
-        told.collect()
-    }
-
-    /// Asks until nothing differs any more.
-    fn reconcile(&self, client: &Client, session: &Value) -> Found {
-        let mut found = Found::default();
-        let mut ranges = self.tell("", &Value::Null);
-        while !ranges.is_empty() {
-            found.calls += 1;
-            let answer = reconcile(client, session, &json!(ranges));
-            let list = |name: &str| answer[name].as_array().unwrap().clone();
-            found.records.extend(list("records"));
-            found.drop.extend(list("drop"));
-            found.send.extend(list("send"));
-            ranges.clear();
-            for theirs in list("ranges") {
-                let from = theirs["from"].as_str().unwrap();
-                let own = self.within(from, &theirs["to"]);
-                let prints = own.iter().map(|(key, print)| (key.as_str(), &**print));
-                if theirs["fingerprint"] != json!(datastore_fingerprint(prints)) {
-                    ranges.extend(self.tell(from, &theirs["to"]));
-                }
-            }
-        }
-        found
-    }
-
-    /// Takes what was found, and pushes what was asked for; where the session ends after a push.
-    fn mend(&mut self, client: &Client, session: &Value, found: &Found) -> Option<Value> {
-        self.take(&found.records);
-        for key in &found.drop {
-            self.0.remove(key.as_str().unwrap());
-        }
-        if found.send.is_empty() {
-            return None;
-        }
-        let whole = |key: &Value| {
-            let record = &self.0[key.as_str().unwrap()];
-            json!({"key": key, "entity": record["entity"], "value": record["value"],
-                "base": record["checkin"]})
-        };
-        let records: Vec<Value> = found.send.iter().map(whole).collect();
-        let push = json!({"sync_uuid": session, "records": records, "pull": {}});
-        let answer = client.done("/v1/sync/push", &push);
-        let pulled = answer["pull"]["records"].as_array().unwrap();
-        // What was asked for comes back, if not its value.
-        for record in pulled {
-            let key = record["key"].as_str().unwrap();
-            let mut record = record.clone();
-            if record.get("value").is_none() && record["deleted"] != json!(true) {
-                record["value"] = self.0[key]["value"].clone();
-            }
-            self.take(&[record]);
-        }
-        Some(answer["max_checkin"].clone())
-    }
-}
-
-fn reconcile(client: &Client, session: &Value, ranges: &Value) -> Value {
-    let body = json!({"sync_uuid": session, "ranges": ranges});
-    client.done("/v1/sync/reconcile", &body)
-}
 
 /// A device opens as it is, is told to repair, and does; how many calls its reconciling took.
 fn repair(client: &Client, device: u64, last_sync: &Value, held: &mut Held) -> usize {
@@ -156,17 +21,6 @@ fn repair(client: &Client, device: u64, last_sync: &Value, held: &mut Held) -> u
     let finished = finish(client, session, &end, &held.records());
     assert_eq!(finished["in_sync"], true);
     found.calls
-}
-
-/// So many records that device 1 made and device 2 pulled: what both hold, and as of when.
-fn peopled(client: &Client, count: u64) -> (Held, Value) {
-    let records: Vec<Value> = (0..count)
-        .map(|number| pending(number, &json!({"number": number})))
-        .collect();
-    let made = sync(client, 1, &Value::Null, json!(records));
-    let held = Held::of(&pull(client, 2, &Value::Null));
-    assert_eq!(held.0.len() as u64, count);
-    (held, made["push"]["max_checkin"].clone())
 }
 
 /// P-60: what is equal is not told; what differs comes back smaller, and below 32 as items.

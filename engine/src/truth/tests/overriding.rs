@@ -103,7 +103,7 @@ fn t85_what_a_replacing_push_does_not_name_is_deleted() {
     let claims = [Claim::deleting(key("named"), None)];
     let named = Named::of(&claims, &rejected, [row].to_vec());
     let live = ["bad", "mapped", "named", "other", &id].map(key);
-    let missing: Vec<_> = named.missing(live.to_vec());
+    let missing: Vec<_> = named.missing(live.to_vec(), at(1));
     let missing: Vec<_> = missing.iter().map(|claim| claim.key().as_str()).collect();
     assert_eq!(missing, ["other"]);
 

@@ -2,6 +2,7 @@
 //! asked for.
 
 mod talk;
+mod verdicts;
 
 use std::format;
 use std::string::{String, ToString};
@@ -15,8 +16,8 @@ use super::pushed::{deletion, fields, whole, world_with};
 use super::world::{World, at, device};
 use crate::fingerprint::{DatastoreFingerprint, RecordFingerprint};
 use crate::truth::{
-    Choice, Compared, Deviations, Difference, Exception, Holding, Item, Span, Step, Sum, Told,
-    Verdict, differences, narrowed, read_ranges,
+    Choice, Compared, Comparing, Deviations, Difference, Evidence, Exception, Flow, Holding, Item,
+    Span, Step, Sum, Told, Verdict, differences, narrowed, read_ranges,
 };
 
 fn key(number: usize) -> Key {
@@ -36,6 +37,15 @@ fn all() -> Span {
 
 fn range(members: Value) -> ReconcileRange {
     serde_json::from_value(members).unwrap()
+}
+
+/// What a repair makes of a record that differs.
+fn verdict_of(one: &Difference, was_held: bool) -> Verdict {
+    let evidence = Evidence {
+        was_held,
+        ..Evidence::default()
+    };
+    one.verdict(Comparing::History, Flow::default(), evidence)
 }
 
 /// T-72: ranges are read strictly: what is wrong with one is told, and none is taken.
@@ -152,7 +162,7 @@ fn t74_each_record_that_differs_is_decided() {
     let keys: Vec<&Key> = found.iter().map(|one| &one.key).collect();
     assert_eq!(keys, [&key(0), &key(1), &key(4)]);
     let verdicts = |was_held| {
-        let verdict = |one: &Difference| one.verdict(was_held && one.told.is_some());
+        let verdict = |one: &Difference| verdict_of(one, was_held && one.told.is_some());
         found.iter().map(verdict).collect::<Vec<_>>()
     };
     assert_eq!(

@@ -207,7 +207,7 @@ impl World {
     /// Deletes what lives and was not named.
     fn clear(&mut self, mingle: &mut Mingle, named: &Named) {
         let live = self.live().map(|(key, _)| key.clone()).collect();
-        let missing = named.missing(live);
+        let missing = named.missing(live, mingle.made().checkin);
         let view = self.view(mingle.made().device, &missing);
         let writes = mingle.clear(missing, &view);
         self.write(&writes, mingle.made().checkin);

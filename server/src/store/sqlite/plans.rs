@@ -31,7 +31,7 @@ const LARGE: [&str; 7] = [
     "range_sum",
 ];
 
-const HOT: [(&str, &str); 32] = [
+const HOT: [(&str, &str); 34] = [
     ("issued", datastores::ISSUED),
     ("supersede", mingle::SUPERSEDE),
     ("keep answers", mingle::KEEP_ANSWERS),
@@ -58,6 +58,8 @@ const HOT: [(&str, &str); 32] = [
     ("settled conflicts count", conflicts::SETTLED[1]),
     ("items", reconcile::ITEMS),
     ("held", reconcile::HELD),
+    ("lived", reconcile::LIVED),
+    ("answered", reconcile::ANSWERED),
     ("versions of", reconcile::VERSIONS),
     ("keep told", reconcile::KEEP_TOLD),
     ("changed", range_sums::CHANGED),

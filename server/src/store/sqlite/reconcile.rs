@@ -1,7 +1,7 @@
 //! What the truth holds of ranges of keys at a session's moment, and what a session was told of
 //! them, or asked for.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use futures_util::TryStreamExt;
 use serde_json::json;
@@ -10,7 +10,10 @@ use sqlx::{
     query::Query,
     sqlite::{SqliteArguments, SqliteRow},
 };
-use tidemark_engine::truth::{Item, Span, Sum};
+use tidemark_engine::{
+    fingerprint::RecordFingerprint,
+    truth::{Item, Span, Sum},
+};
 use tidemark_protocol::{Checkin, Key};
 
 use super::{
@@ -59,6 +62,26 @@ const KEEP_ASKED: &str = "\
     on conflict (datastore, sync_uuid, key) do update set \
     checkin = excluded.checkin, asked = excluded.asked";
 
+/// Keeps that `[key, base]` are to be deleted.
+const GATHER: &str = "\
+    insert into reconciled (datastore, sync_uuid, key, checkin, asked) \
+    select ?1, ?2, value ->> 0, value ->> 1, 2 from jsonb_each(?3) where true \
+    on conflict (datastore, sync_uuid, key) do update set \
+    checkin = excluded.checkin, asked = excluded.asked";
+
+/// What lived as of ?3 of the keys ?2.
+pub(super) const LIVED: &str = "\
+    select wanted.value as key, version.fingerprint from jsonb_each(?2) as wanted \
+    cross join version on version.datastore = ?1 and version.key = wanted.value \
+      and version.checkin = (select max(newest.checkin) from version newest \
+        where newest.datastore = ?1 and newest.key = wanted.value and newest.checkin <= ?3) \
+    where version.deleted = 0";
+
+/// Which of the keys ?3 a session has pushed.
+pub(super) const ANSWERED: &str = "\
+    select key from pushed where datastore = ?1 and sync_uuid = ?2 \
+    and key in (select value from jsonb_each(?3))";
+
 impl Snapshot {
     /// What the truth as of a checkin holds of a range, in the order of keys.
     pub(crate) async fn items(
@@ -103,6 +126,59 @@ impl Snapshot {
             .await?;
         let keys = rows.iter().map(|row| decode::read(row, "key", Key::parse));
         keys.collect()
+    }
+
+    /// What lived of these keys as of a checkin, as far as it is kept.
+    pub(crate) async fn lived(
+        &mut self,
+        datastore: &str,
+        keys: &[&Key],
+        at: Checkin,
+    ) -> Result<HashMap<Key, RecordFingerprint>, StoreError> {
+        let rows = sqlx::query(LIVED)
+            .bind(datastore)
+            .bind(json!(keys).to_string())
+            .bind(at.micros())
+            .fetch_all(&mut *self.tx)
+            .await?;
+        rows.iter().map(item).collect()
+    }
+
+    /// Which of these keys a session has pushed, so that its pull answers them.
+    pub(crate) async fn answered(
+        &mut self,
+        session: &Session,
+        keys: &[&Key],
+    ) -> Result<HashSet<Key>, StoreError> {
+        let rows = sqlx::query(ANSWERED)
+            .bind(&session.datastore)
+            .bind(session.id.to_string())
+            .bind(json!(keys).to_string())
+            .fetch_all(&mut *self.tx)
+            .await?;
+        let keys = rows.iter().map(|row| decode::read(row, "key", Key::parse));
+        keys.collect()
+    }
+
+    /// What a session's reconciling is to delete, in the order of keys: each as the device knew
+    /// it then.
+    pub(crate) async fn gathered(
+        &mut self,
+        session: &Session,
+    ) -> Result<Vec<(Key, Option<Checkin>)>, StoreError> {
+        let rows = sqlx::query(
+            "select key, checkin from reconciled where datastore = ?1 and sync_uuid = ?2 \
+             and asked = 2 order by key",
+        )
+        .bind(&session.datastore)
+        .bind(session.id.to_string())
+        .fetch_all(&mut *self.tx)
+        .await?;
+        let gathered = rows.iter().map(|row| {
+            let key = decode::read(row, "key", Key::parse)?;
+            Ok((key, decode::checkin_maybe(row, "checkin")?))
+        });
+        gathered.collect()
     }
 
     /// The versions of these keys as of the session's moment, in the order of these, until they have
@@ -163,6 +239,34 @@ impl Change {
                 .await?;
         }
         Ok(())
+    }
+
+    /// Keeps what a session's reconciling is to delete, each as the device knew it then.
+    pub(crate) async fn gather(
+        &mut self,
+        session: &Session,
+        deletes: &[(Key, Option<Checkin>)],
+    ) -> Result<(), StoreError> {
+        if deletes.is_empty() {
+            return Ok(());
+        }
+        let rows = deletes
+            .iter()
+            .map(|(key, base)| (key, base.map(Checkin::micros)));
+        sqlx::query(GATHER)
+            .bind(&session.datastore)
+            .bind(session.id.to_string())
+            .bind(json!(rows.collect::<Vec<_>>()).to_string())
+            .execute(&mut *self.tx)
+            .await?;
+        Ok(())
+    }
+
+    /// Forgets what was to be deleted: it is decided.
+    pub(crate) async fn forget_gathered(&mut self, session: &Session) -> Result<(), StoreError> {
+        let gathered =
+            "delete from reconciled where datastore = ?1 and sync_uuid = ?2 and asked = 2";
+        self.run_for(session, gathered).await
     }
 
     /// Forgets what a session was told: its finish has heeded it; and what it was to delete.

@@ -9,7 +9,7 @@ use std::vec::Vec;
 
 use tidemark_protocol::{Key, ReconcileRange};
 
-use super::{all, key};
+use super::{all, key, verdict_of};
 use crate::fingerprint::RecordFingerprint;
 use crate::truth::{
     Deviations, Holding, Item, Span, Step, Sum, Verdict, differences, narrowed, read_ranges,
@@ -71,10 +71,11 @@ fn call(truth: &Truth, items: &[Item], ranges: Vec<ReconcileRange>) -> Answer {
                 for one in differences(expected, &held) {
                     let kept = truth.get(&one.key).map_or(&[][..], Vec::as_slice);
                     let was_held = one.told.is_some() && kept.contains(&one.told);
-                    match one.verdict(was_held) {
+                    match verdict_of(&one, was_held) {
                         Verdict::Record => answer.records.push(one.key),
                         Verdict::Drop => answer.drop.push(one.key),
                         Verdict::Send => answer.send.push(one.key),
+                        other => panic!("{other:?} in a repair"),
                     }
                 }
             }
