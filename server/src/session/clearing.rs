@@ -2,10 +2,12 @@
 //! what one that is compared does not hold. Each in one commit, a slice at a time, behind the
 //! airbag.
 
+use std::collections::HashSet;
+
 use tidemark_engine::truth::{Claim, Held, Mingle, Named, Resolved, rejected_ids};
 use tidemark_protocol::{Checkin, Key, Mode, Problem, ReconcileAnswer};
 
-use super::{Commit, Service, push::SLICE_RECORDS};
+use super::{Commit, Service, push::SLICE_RECORDS, reconcile::record};
 use crate::store::{Change, Session};
 
 /// So many live records are looked at at once for those that a push does not name.
@@ -31,6 +33,7 @@ impl Service {
             .await?;
         mingle.weigh_again(session.deleted);
         let made = mingle.made();
+        let keys: Vec<Key> = gathered.iter().map(|(key, _)| key.clone()).collect();
         let claims = gathered.into_iter();
         let mut claims = claims.map(|(key, base)| Claim::deleting(key, base));
         loop {
@@ -42,7 +45,7 @@ impl Service {
                 .view(&session.datastore, session.device, &slice)
                 .await?;
             let mut writes = mingle.clear(slice, &view);
-            // What survives comes with the window; of what was deleted the answer tells.
+            // The answer tells what became of it.
             writes.answers.clear();
             let deleted = writes.versions.iter().map(|new| new.version.key.clone());
             answer.deleted.extend(deleted);
@@ -50,22 +53,51 @@ impl Service {
         }
         let closed = mingle.close().map_err(Held::problem)?;
         change.forget_gathered(session).await?;
-        let Some(commit) = closed.commit else {
-            return Ok(None);
-        };
-        let (datastore, device) = (session.datastore.clone(), session.device);
-        change.commit_push(&datastore, device, &commit).await?;
-        session.max_checkin = commit.checkin;
-        session.remaining = None;
-        session.deleted += answer.deleted.len() as u64;
-        answer.max_checkin = Some(commit.checkin);
-        let told: Vec<&Key> = answer.deleted.iter().collect();
-        change.keep_reconciled(session, &told, &[]).await?;
-        Ok(Some(Commit {
-            datastore,
+        if let Some(commit) = &closed.commit {
+            let datastore = &session.datastore;
+            change
+                .commit_push(datastore, session.device, commit)
+                .await?;
+            session.max_checkin = commit.checkin;
+            session.remaining = None;
+            session.deleted += answer.deleted.len() as u64;
+            answer.max_checkin = Some(commit.checkin);
+            let told: Vec<&Key> = answer.deleted.iter().collect();
+            change.keep_reconciled(session, &told, &[]).await?;
+        }
+        self.give_back(change, session, &keys, answer).await?;
+        Ok(closed.commit.map(|commit| Commit {
+            datastore: session.datastore.clone(),
             checkin: commit.checkin,
-            device,
+            device: session.device,
         }))
+    }
+
+    /// Sends what has survived its deletion, as far as the answer has room: the device has
+    /// nothing of it.
+    async fn give_back(
+        &self,
+        change: &mut Change,
+        session: &Session,
+        keys: &[Key],
+        answer: &mut ReconcileAnswer,
+    ) -> Result<(), Problem> {
+        if !session.flow.sends_down() {
+            return Ok(());
+        }
+        let limits = &self.inner.settings.limits;
+        let gone: HashSet<&Key> = answer.deleted.iter().collect();
+        let survives = keys.iter().filter(|key| !gone.contains(key));
+        let room = (limits.pull_records as usize).saturating_sub(answer.records.len());
+        let survives: Vec<&Key> = survives.take(room).collect();
+        let shown = change
+            .versions_of(session, &survives, limits.body_bytes)
+            .await?;
+        let records: Vec<_> = shown.into_iter().map(record).collect();
+        let told: Vec<&Key> = records.iter().map(|record| &record.key).collect();
+        change.keep_reconciled(session, &told, &[]).await?;
+        answer.records.extend(records);
+        Ok(())
     }
 }
 

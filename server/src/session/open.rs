@@ -78,6 +78,7 @@ impl Service {
             mode,
             flow: view.flow,
             last_sync,
+            since: last_sync,
             max_checkin: datastore.head,
             leaves_out_tombstones,
             doubted_up_to: (!view.is_issued).then_some(datastore.head),

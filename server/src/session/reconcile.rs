@@ -106,7 +106,7 @@ impl Service {
 
 fn comparing(datastore: &Datastore, session: &Session) -> Comparing {
     let is_told = session
-        .last_sync
+        .since
         .is_some_and(|at| Some(at) >= datastore.fingerprints_from);
     Comparing::of(session.mode, session.flow, is_told)
 }
@@ -122,13 +122,14 @@ async fn deviations(snapshot: &mut Snapshot, session: &Session) -> Result<Deviat
     Ok(Deviations::new(exceptions))
 }
 
-/// Where it differed from the truth at its `last_sync`, if that is what is compared with.
+/// Where it differed from the truth at its `last_sync`, if that is what is compared with: the one
+/// that it opened with, so that what it was sent since and does not hold is never taken for deleted.
 async fn before(
     snapshot: &mut Snapshot,
     session: &Session,
     comparing: Comparing,
 ) -> Result<Before, Problem> {
-    let at = session.last_sync;
+    let at = session.since;
     let exceptions = if comparing.deletes() {
         snapshot
             .exceptions(&session.datastore, session.device, at)
@@ -272,7 +273,7 @@ impl Talk {
             let told: Vec<Item> = told.collect();
             held = self.snapshot.held_ever(datastore, &told).await?;
         }
-        if let (Comparing::Since, Some(at)) = (self.comparing, self.session.last_sync) {
+        if let (Comparing::Since, Some(at)) = (self.comparing, self.session.since) {
             lived = self.snapshot.lived(datastore, &keys, at).await?;
         }
         if self.comparing.deletes() {
@@ -291,7 +292,7 @@ impl Talk {
 }
 
 /// A record as it is sent whole: what the device holds of it is not known.
-fn record(shown: Shown) -> ServerRecord {
+pub(super) fn record(shown: Shown) -> ServerRecord {
     let pushed = shown.pushed.map(|answer| Answer {
         whole: None,
         ..answer

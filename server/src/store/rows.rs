@@ -96,6 +96,8 @@ pub(crate) struct Session {
     pub(crate) flow: Flow,
     /// Up to where the device has applied everything.
     pub(crate) last_sync: Option<Checkin>,
+    /// The same, when the session was opened.
+    pub(crate) since: Option<Checkin>,
     /// Where the window ends.
     pub(crate) max_checkin: Checkin,
     /// The device holds nothing yet: tombstones are of no use to it.

@@ -96,8 +96,8 @@ fn p70_a_device_that_keeps_no_marks_is_compared() {
     assert_eq!(found.deleted, [keys[5].clone()]);
     assert_eq!(
         found.records.len(),
-        2,
-        "0, and what they made: {:#?}",
+        3,
+        "0, what they made, and 1: {:#?}",
         found.records
     );
     assert_ne!(found.max_checkin, None);
@@ -257,6 +257,50 @@ fn p41_the_airbag_counts_over_calls() {
     let range = json!([{"from": edge(30), "to": edge(31), "items": []}]);
     let body = json!({"sync_uuid": answer["sync_uuid"], "ranges": range});
     assert_eq!(client.post("/v1/sync/reconcile", &body).status, 423);
+}
+
+/// P-70: what a device was sent in this session and failed to keep is not taken for deleted.
+#[test]
+fn p70_what_it_was_just_sent_it_did_not_delete() {
+    let server = Server::start();
+    let client = server.client("alice");
+    let (mut held, base) = peopled(&client, 5);
+    let keys = keys_of(&held);
+    let theirs = json!([
+        changed(&keys[0], &base, &json!({"number": "theirs"})),
+        pending(90, &json!("theirs"))
+    ]);
+    sync(&client, 1, &base, theirs);
+    let answer = opened(&client, &base, &held, json!({"mode": "slow"}));
+    let session = &answer["sync_uuid"];
+    held.reconcile(&client, session);
+    let came = pulled(&client, session);
+    assert_eq!(came.len(), 2);
+    // It loses both, and a third that it had.
+    held.0.remove(keys[0].as_str().unwrap());
+    held.0.remove(keys[1].as_str().unwrap());
+    let end = &answer["max_checkin"];
+    assert_eq!(
+        finish(&client, session, end, &held.records())["in_sync"],
+        false
+    );
+    let found = held.reconcile(&client, session);
+    let told: Vec<&Value> = found.records.iter().map(|record| &record["key"]).collect();
+    assert_eq!(
+        (told.len(), told.contains(&&keys[0])),
+        (2, true),
+        "others\' edit survives"
+    );
+    assert_eq!(
+        found.deleted,
+        [keys[1].clone()],
+        "what it had it has deleted"
+    );
+    held.take(&found.records);
+    let end = &found.max_checkin.unwrap();
+    let finished = finish(&client, session, end, &held.records());
+    assert_eq!(finished["in_sync"], true);
+    assert_eq!(client.records().len(), 5);
 }
 
 /// P-70: one way, it sends down only, or takes up only.

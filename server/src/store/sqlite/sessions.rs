@@ -103,8 +103,8 @@ impl Change {
         .await?;
         sqlx::query(
             "insert into session (sync_uuid, datastore, device, user, mode, last_sync, \
-             max_checkin, tombstones, touched, doubted_up_to, direction, mirror) \
-             values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
+             max_checkin, tombstones, touched, doubted_up_to, direction, mirror, since) \
+             values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
         )
         .bind(session.id.to_string())
         .bind(&session.datastore)
@@ -118,6 +118,7 @@ impl Change {
         .bind(session.doubted_up_to.map(Checkin::micros))
         .bind(session.flow.direction.as_str())
         .bind(session.flow.mirror)
+        .bind(session.since.map(Checkin::micros))
         .execute(&mut *self.tx)
         .await?;
         Ok(())
@@ -252,6 +253,7 @@ fn session(row: &SqliteRow) -> Result<Session, StoreError> {
             mirror: row.try_get("mirror")?,
         },
         last_sync: decode::checkin_maybe(row, "last_sync")?,
+        since: decode::checkin_maybe(row, "since")?,
         max_checkin: decode::checkin(row, "max_checkin")?,
         leaves_out_tombstones: !tombstones,
         doubted_up_to: decode::checkin_maybe(row, "doubted_up_to")?,
