@@ -134,9 +134,11 @@ impl Device {
     }
 
     pub(crate) async fn sync(&self) -> Result<SyncReport, Error> {
-        self.client
-            .sync(SyncOptions::default(), &Cancel::default())
-            .await
+        self.sync_as(SyncOptions::default()).await
+    }
+
+    pub(crate) async fn sync_as(&self, options: SyncOptions) -> Result<SyncReport, Error> {
+        self.client.sync(options, &Cancel::default()).await
     }
 
     pub(crate) async fn create(&self, value: &Value) -> Wrote {
@@ -159,6 +161,15 @@ impl Device {
             value: value.to_string(),
         };
         self.client.write(vec![put]).await.unwrap();
+    }
+
+    /// Drops what was edited of a record.
+    pub(crate) async fn undo(&self, key: &str) {
+        let undo = Operation::Undo {
+            entity: Rc::from(ENTITY),
+            key: key.to_owned(),
+        };
+        self.client.write(vec![undo]).await.unwrap();
     }
 
     /// Sets fields, or deletes where there are none; answers what was seen under it.

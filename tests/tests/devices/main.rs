@@ -15,6 +15,7 @@ mod device;
 mod oracle;
 mod putting_back;
 mod schedule;
+mod truths;
 mod world;
 
 /// How many schedules each run tries, beginning with this seed.
