@@ -8,7 +8,6 @@ use std::{
     rc::Rc,
 };
 
-use serde::Serialize;
 use tidemark_engine::client::{Client, Event, Status};
 use wasm_bindgen::JsValue;
 
@@ -38,27 +37,9 @@ struct Inner {
     /// When the other tabs were last told of a commit, in milliseconds since 1970.
     told_at: Cell<i64>,
     /// How the sync stood when they were last told.
-    told_status: RefCell<Status>,
+    told_status: RefCell<String>,
     /// A task is on its way to tell them of a later commit.
     will_tell: Cell<bool>,
-}
-
-#[derive(Serialize)]
-struct Change {
-    revision: u64,
-}
-
-#[derive(Serialize)]
-struct Damaged {
-    lost: u64,
-}
-
-#[derive(Serialize)]
-struct Airbag {
-    mode: &'static str,
-    deletes: u64,
-    changes: u64,
-    live: u64,
 }
 
 impl Events {
@@ -123,50 +104,28 @@ impl Events {
     }
 
     fn pass_on(&self, client: &Client<Browser>, event: &Event) {
-        let (name, detail) = match event {
-            Event::Change { revision } => {
-                let revision = *revision;
-                // The other tabs have heard of the commit itself.
-                self.0.host.emit("change", &of(&Change { revision }));
-                return;
-            }
-            Event::Status => {
-                self.tell_status(client.status());
-                return;
-            }
-            Event::Remap(remapped) => ("remap", of(remapped)),
-            Event::Rejected(keys) => ("rejected", of(keys)),
-            Event::Conflict(ids) => ("conflict", of(ids)),
-            Event::Damaged { lost } => ("damaged", of(&Damaged { lost: *lost })),
-            Event::Airbag {
-                mode,
-                deletes,
-                changes,
-                live,
-            } => {
-                let airbag = Airbag {
-                    mode: mode.as_str(),
-                    deletes: *deletes,
-                    changes: *changes,
-                    live: *live,
-                };
-                ("airbag", of(&airbag))
-            }
-        };
+        if matches!(event, Event::Status) {
+            self.tell_status(client.status());
+            return;
+        }
+        let (name, detail) = event.to_json();
+        let detail = plain(&detail);
         self.0.host.emit(name, &detail);
-        self.0.host.tell(name, &detail);
+        // The other tabs have heard of the commit itself.
+        if !matches!(event, Event::Change { .. }) {
+            self.0.host.tell(name, &detail);
+        }
     }
 
     /// Each tab counts what is pending by itself: that alone is not told to the others, or every
     /// write would be told twice.
-    fn tell_status(&self, status: Status) {
-        let detail = of(&status);
+    fn tell_status(&self, mut status: Status) {
+        let detail = plain(&status.to_json());
         self.0.host.emit(STATUS, &detail);
-        let status = Status {
-            pending: 0,
-            ..status
-        };
-        if self.0.told_status.replace(status.clone()) != status {
+        status.pending = 0;
+        let told = status.to_json();
+        if *self.0.told_status.borrow() != told {
+            self.0.told_status.replace(told);
             self.0.host.tell(STATUS, &detail);
         }
     }
@@ -183,8 +142,4 @@ impl Events {
             drop(client.refresh().await);
         });
     }
-}
-
-fn of(detail: &impl Serialize) -> JsValue {
-    plain(detail).unwrap_or(JsValue::NULL)
 }

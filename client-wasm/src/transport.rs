@@ -35,8 +35,8 @@ fn reply(answer: &Array) -> Reply {
         retry_after_seconds: number(answer, 1),
         bytes_sent: number(answer, 2).unwrap_or_default(),
         bytes_received: number(answer, 3).unwrap_or_default(),
-        body: String::from_utf8(body)
-            .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned()),
+        // Bytes that are no text are no answer either.
+        body: String::from_utf8(body).unwrap_or_default(),
     }
 }
 

@@ -23,6 +23,7 @@ mod lock;
 mod mend;
 mod options;
 mod outgoing;
+mod plain;
 mod ports;
 mod prepare;
 mod publish;

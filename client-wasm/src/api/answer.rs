@@ -2,10 +2,8 @@
 
 use std::{future::Future, pin::Pin};
 
-use js_sys::{Array, JsString, Promise, Reflect};
-use serde::Serialize;
-use serde_wasm_bindgen::Serializer;
-use tidemark_engine::client::{Doc, Error, ErrorCode};
+use js_sys::{Array, JSON, JsString, Promise};
+use tidemark_engine::client::{Doc, Error};
 use wasm_bindgen::JsValue;
 use wasm_bindgen_futures::future_to_promise;
 
@@ -59,23 +57,13 @@ pub(super) fn answers(answers: &[Vec<Doc>]) -> JsValue {
         .into()
 }
 
-/// A plain object, of something that has a plain form.
-pub(crate) fn plain(value: &impl Serialize) -> Result<JsValue, Error> {
-    value
-        .serialize(&Serializer::json_compatible())
-        .map_err(|error| Error::caused(ErrorCode::Storage, &error))
+/// The value of a JSON text.
+pub(crate) fn plain(json: &str) -> JsValue {
+    // It is of our own making.
+    JSON::parse(json).unwrap_or_default()
 }
 
 /// The error as TypeScript makes a `TidemarkError` of it: `{code, message, help, cause?}`.
 pub(super) fn thrown(error: &Error) -> JsValue {
-    let Ok(object) = plain(error) else {
-        return JsValue::from_str(&error.message);
-    };
-    if let Some(problem) = &error.problem
-        && let Ok(problem) = plain(&**problem)
-    {
-        // Setting a member of an ordinary object cannot fail.
-        drop(Reflect::set(&object, &"cause".into(), &problem));
-    }
-    object
+    plain(&error.to_json())
 }

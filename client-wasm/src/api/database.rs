@@ -7,7 +7,7 @@ use tidemark_engine::client::{Choice, Client, Options};
 use wasm_bindgen::prelude::*;
 
 use super::{
-    answer::{plain, promise, thrown},
+    answer::{plain, promise},
     operations::Operations,
     options::{declared, sync_options},
     work::{Question, Reading, Work, start},
@@ -165,12 +165,8 @@ impl Core {
     }
 
     /// How the sync stands in this tab.
-    ///
-    /// # Errors
-    ///
-    /// None in practice: the status always has a plain form.
-    pub fn status(&self) -> Result<JsValue, JsValue> {
-        plain(&self.0.client.status()).map_err(|error| thrown(&error))
+    pub fn status(&self) -> JsValue {
+        plain(&self.0.client.status().to_json())
     }
 
     /// What this database is and holds.

@@ -104,7 +104,7 @@ async fn run(inner: &Rc<Inner>, work: Work) -> Result<JsValue, Error> {
         }
         Work::Info => {
             client.refresh().await?;
-            plain(&client.info())
+            Ok(plain(&client.info().to_json()))
         }
         Work::Sync(options, ticket) => sync(inner, options, ticket).await,
     }
@@ -172,5 +172,6 @@ async fn sync(inner: &Inner, options: SyncOptions, ticket: Ticket) -> Result<JsV
             "the database is not connected to a server: give `server` to open, or connect first",
         ));
     }
-    plain(&inner.syncing.sync(options, ticket).await?)
+    let report = inner.syncing.sync(options, ticket).await?;
+    Ok(plain(&report.to_json()))
 }

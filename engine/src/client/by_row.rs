@@ -1,21 +1,26 @@
 //! What is kept of rows, by their keys and in their order.
 //!
-//! Whatever is kept, the tree is one of places: a tree compiled for each kind of value would be
-//! as much code again.
+//! Whatever is kept, one list of places is in order: a tree compiled for each kind of value, or even
+//! one for all, would be more code than the rest of this. Rows come in order, but for a few: those
+//! behind one that comes late are moved, four bytes each.
 
-use alloc::{collections::BTreeMap, vec::Vec};
+use alloc::vec::Vec;
+use core::mem::replace;
 
 /// Values by row key.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct ByRow<T> {
-    places: BTreeMap<Vec<u8>, usize>,
+    /// Places, by the row that lies there.
+    order: Vec<usize>,
+    rows: Vec<Vec<u8>>,
     values: Vec<T>,
 }
 
 impl<T> Default for ByRow<T> {
     fn default() -> Self {
         Self {
-            places: BTreeMap::new(),
+            order: Vec::new(),
+            rows: Vec::new(),
             values: Vec::new(),
         }
     }
@@ -31,45 +36,45 @@ impl<T> ByRow<T> {
     }
 
     pub(super) fn get(&self, row: &[u8]) -> Option<&T> {
-        self.values.get(*self.places.get(row)?)
+        let at = find(&self.order, &self.rows, row).ok()?;
+        self.values.get(self.order[at])
     }
 
     pub(super) fn get_mut(&mut self, row: &[u8]) -> Option<&mut T> {
-        self.values.get_mut(*self.places.get(row)?)
+        let at = find(&self.order, &self.rows, row).ok()?;
+        self.values.get_mut(self.order[at])
     }
 
     /// Keeps a value, in the place of the one there was.
     pub(super) fn insert(&mut self, row: Vec<u8>, value: T) {
-        let place = *self.places.entry(row).or_insert(self.values.len());
-        match self.values.get_mut(place) {
-            Some(held) => *held = value,
-            None => self.values.push(value),
+        match find(&self.order, &self.rows, &row) {
+            Ok(at) => drop(replace(&mut self.values[self.order[at]], value)),
+            Err(at) => {
+                self.order.insert(at, self.rows.len());
+                self.rows.push(row);
+                self.values.push(value);
+            }
         }
     }
 
     /// Keeps all that the other has.
     pub(super) fn extend(&mut self, other: Self) {
-        let mut rows = Vec::new();
-        rows.resize_with(other.values.len(), Vec::new);
-        for (row, place) in other.places {
-            rows[place] = row;
-        }
-        for (row, value) in rows.into_iter().zip(other.values) {
+        for (row, value) in other.rows.into_iter().zip(other.values) {
             self.insert(row, value);
         }
     }
 
     /// The rows, in order.
     pub(super) fn rows(&self) -> impl Iterator<Item = &[u8]> {
-        self.places.keys().map(Vec::as_slice)
+        self.order.iter().map(|place| &self.rows[*place][..])
     }
 
     /// The rows and what is kept of each, in order.
     pub(super) fn iter(&self) -> impl Iterator<Item = (&[u8], &T)> {
-        let values = &self.values;
-        self.places
+        let (rows, values) = (&self.rows, &self.values);
+        self.order
             .iter()
-            .map(|(row, place)| (row.as_slice(), &values[*place]))
+            .map(|place| (&rows[*place][..], &values[*place]))
     }
 
     /// What is kept, in the order in which it came.
@@ -78,9 +83,18 @@ impl<T> ByRow<T> {
     }
 
     pub(super) fn clear(&mut self) {
-        self.places.clear();
+        self.order.clear();
+        self.rows.clear();
         self.values.clear();
     }
+}
+
+/// Where a row is in the order, or else where it belongs. The last one is looked at first.
+fn find(order: &[usize], rows: &[Vec<u8>], row: &[u8]) -> Result<usize, usize> {
+    if order.last().is_none_or(|last| rows[*last][..] < *row) {
+        return Err(order.len());
+    }
+    order.binary_search_by(|place| rows[*place][..].cmp(row))
 }
 
 #[cfg(test)]

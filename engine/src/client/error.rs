@@ -6,7 +6,6 @@
 use alloc::{borrow::Cow, format, string::String, sync::Arc};
 use core::{fmt::Display, ops::Deref};
 
-use serde::{Serialize, Serializer, ser::SerializeStruct};
 use tidemark_protocol::Problem;
 
 macro_rules! codes {
@@ -160,16 +159,5 @@ impl Deref for Error {
 
     fn deref(&self) -> &Details {
         &self.0
-    }
-}
-
-impl Serialize for Error {
-    /// As apps see it: `code`, `message`, `help`.
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut parts = serializer.serialize_struct("Error", 3)?;
-        parts.serialize_field("code", self.code.as_str())?;
-        parts.serialize_field("message", self.message.as_ref())?;
-        parts.serialize_field("help", self.code.help())?;
-        parts.end()
     }
 }

@@ -1,7 +1,12 @@
 //! What an HTTP answer means: the phase's answer, or one of the three classes of failure
 //! (passing, signed out, refused).
 
-use alloc::{format, string::ToString, sync::Arc};
+use alloc::{
+    borrow::Cow,
+    format,
+    string::{String, ToString},
+    sync::Arc,
+};
 
 use tidemark_protocol::{Code, Problem};
 
@@ -16,7 +21,12 @@ pub(super) fn read(reply: &Reply) -> Result<Canonical, Error> {
     }
     let problem = read_answer(&reply.body).and_then(|body| problem(Members(body.borrow())));
     let error = match problem {
-        Ok(problem) => refused(problem),
+        Ok(mut problem) => {
+            if problem.status == 0 {
+                problem.status = reply.status;
+            }
+            refused(problem)
+        }
         Err(_) => unexplained(reply.status),
     };
     Err(error.with_retry_after(reply.retry_after_seconds))
@@ -35,7 +45,7 @@ pub(super) fn ridden(answer: CanonicalRef<'_>) -> Result<CanonicalRef<'_>, Error
 pub(super) fn problem(members: Members<'_>) -> Result<Problem, Error> {
     let code = Code::read(members.needed_text("code")?);
     let detail = members.text("detail")?.unwrap_or_default();
-    let mut problem = Problem::new(code, detail);
+    let mut problem = bare(code, detail);
     if let Some(title) = members.text("title")? {
         problem.title = title.into_owned().into();
     }
@@ -50,6 +60,20 @@ pub(super) fn problem(members: Members<'_>) -> Result<Problem, Error> {
         *number = members.number(name)?;
     }
     Ok(problem)
+}
+
+/// A problem without what is said of every problem of its code: a device is told that.
+pub(super) fn bare(code: Code, detail: impl Into<String>) -> Problem {
+    Problem {
+        kind: Cow::Borrowed("about:blank"),
+        title: Cow::Borrowed(""),
+        status: 0,
+        code,
+        detail: detail.into(),
+        deletes: None,
+        changes: None,
+        live: None,
+    }
 }
 
 /// Why a call has no answer at all.
@@ -76,11 +100,9 @@ fn refused(problem: Problem) -> Error {
         Code::Unknown(_) if problem.status >= 500 => ErrorCode::Busy,
         _ => ErrorCode::Protocol,
     };
-    let message = if problem.detail.is_empty() {
-        problem.title.to_string()
-    } else {
-        problem.detail.clone()
-    };
+    let texts = [&*problem.detail, &*problem.title, problem.code.as_str()];
+    let message = texts.into_iter().find(|text| !text.is_empty());
+    let message = message.unwrap_or_default().to_string();
     Error::new(code, message).with_problem(Some(Arc::new(problem)))
 }
 

@@ -470,10 +470,10 @@ impl<E: Environment> Shared<E> {
 
     /// Changes the status, and tells if it did.
     pub(super) fn update_status(&self, change: &dyn Fn(&mut Status)) {
-        let mut now = self.status.borrow().clone();
-        change(&mut now);
-        if now != *self.status.borrow() {
-            self.status.replace(now);
+        let before = self.status.borrow().to_json();
+        change(&mut self.status.borrow_mut());
+        // As the app sees it: that is written in any case.
+        if self.status.borrow().to_json() != before {
             self.tell(Event::Status);
         }
     }

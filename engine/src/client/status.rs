@@ -2,14 +2,12 @@
 
 use alloc::{string::String, vec::Vec};
 
-use serde::Serialize;
 use tidemark_protocol::Mode;
 
 use super::Error;
 
 /// What a sync is doing.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Phase {
     /// Nothing.
     #[default]
@@ -29,7 +27,7 @@ pub enum Phase {
 }
 
 /// How far a phase is, in records.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Progress {
     /// Done so far.
     pub done: u64,
@@ -39,31 +37,26 @@ pub struct Progress {
 
 /// The client's state, cheap to get at any time. Whether there is a network is for the
 /// embedding program to add.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Status {
     /// What is going on.
     pub phase: Phase,
     /// Records not yet in the truth.
     pub pending: u64,
     /// The checkin up to which everything is applied.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub last_sync: Option<String>,
     /// Whether the last finished sync proved both sides equal; unknown before the first.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub in_sync: Option<bool>,
     /// How far the phase is.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub progress: Option<Progress>,
     /// Why the last sync failed.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<Error>,
     /// Milliseconds since 1970 before which another try makes no sense.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub retry_at: Option<i64>,
 }
 
 /// What one call of `sync` did.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SyncReport {
     /// Both sides hold the same data, proved by fingerprint.
     pub in_sync: bool,
@@ -127,7 +120,7 @@ pub enum Event {
 }
 
 /// A record that got its real key.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Remapped {
     /// The key it had.
     pub local_id: String,
@@ -138,15 +131,13 @@ pub struct Remapped {
 }
 
 /// What a local database is and holds.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Info {
     /// This installation.
     pub device_uuid: String,
     /// The datastore it belongs to, once known.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub datastore: Option<String>,
     /// The checkin up to which everything is applied.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub last_sync: Option<String>,
     /// Records held as the server confirmed them.
     pub confirmed: u64,

@@ -4,18 +4,13 @@
 //! when the commit that wrote it has succeeded. What was not looked at since the hand of
 //! the clock last came by goes first.
 
-use alloc::collections::VecDeque;
-use core::{
-    cell::Cell,
-    hash::{BuildHasherDefault, Hasher},
-};
-
-use hashbrown::HashMap;
+use alloc::{collections::VecDeque, vec::Vec};
+use core::cell::Cell;
 
 use super::page::Page;
 use super::port::PageId;
 
-/// What a page costs besides its bytes: its id twice, and its places in map and ring.
+/// What a page costs besides its bytes: its id twice, and its places in list and ring.
 const OVERHEAD_BYTES: usize = 96;
 
 /// A bounded set of pages.
@@ -23,7 +18,9 @@ const OVERHEAD_BYTES: usize = 96;
 pub(super) struct Cache {
     budget_bytes: usize,
     used_bytes: usize,
-    pages: HashMap<PageId, Cached, BuildHasherDefault<IdHasher>>,
+    /// By id, in order. Some thousand pages at most: moving those behind one that comes costs less
+    /// than the code of a hash table does in the package.
+    pages: Vec<(PageId, Cached)>,
     /// The order in which the hand of the clock comes by.
     ring: VecDeque<PageId>,
 }
@@ -34,33 +31,12 @@ struct Cached {
     was_used: Cell<bool>,
 }
 
-/// Page ids are random bytes and a count, made by devices that have no reason to make them
-/// clash: to mix them a little is enough.
-#[derive(Debug, Default)]
-struct IdHasher(u64);
-
-impl Hasher for IdHasher {
-    fn write(&mut self, bytes: &[u8]) {
-        for part in bytes.chunks(8) {
-            let word = part
-                .iter()
-                .fold(0, |word, &byte| word << 8 | u64::from(byte));
-            // The golden ratio, as Fibonacci hashing takes it: the count gets to all bits.
-            self.0 = (self.0.rotate_left(29) ^ word).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        }
-    }
-
-    fn finish(&self) -> u64 {
-        self.0.rotate_left(26)
-    }
-}
-
 impl Cache {
     pub(super) fn new(budget_bytes: usize) -> Self {
         Self {
             budget_bytes,
             used_bytes: 0,
-            pages: HashMap::default(),
+            pages: Vec::new(),
             ring: VecDeque::new(),
         }
     }
@@ -71,24 +47,22 @@ impl Cache {
     }
 
     pub(super) fn get(&self, id: &PageId) -> Option<Page> {
-        let cached = self.pages.get(id)?;
+        let (_, cached) = &self.pages[self.place(id).ok()?];
         cached.was_used.set(true);
         Some(cached.page.clone())
     }
 
     pub(super) fn insert(&mut self, id: PageId, page: Page) {
         let bytes = page.bytes().len() + OVERHEAD_BYTES;
-        if bytes > self.budget_bytes / 4 || self.pages.contains_key(&id) {
+        let Err(place) = self.place(&id) else {
+            return;
+        };
+        if bytes > self.budget_bytes / 4 {
             return;
         }
         self.used_bytes += bytes;
-        self.pages.insert(
-            id,
-            Cached {
-                page,
-                was_used: Cell::new(false),
-            },
-        );
+        let was_used = Cell::new(false);
+        self.pages.insert(place, (id, Cached { page, was_used }));
         self.ring.push_back(id);
         while self.used_bytes > self.budget_bytes {
             self.turn();
@@ -100,15 +74,20 @@ impl Cache {
         let Some(id) = self.ring.pop_front() else {
             return;
         };
-        if self
-            .pages
-            .get(&id)
-            .is_some_and(|cached| cached.was_used.replace(false))
-        {
+        let Ok(place) = self.place(&id) else {
+            return;
+        };
+        if self.pages[place].1.was_used.replace(false) {
             self.ring.push_back(id);
-        } else if let Some(cached) = self.pages.remove(&id) {
+        } else {
+            let (_, cached) = self.pages.remove(place);
             self.used_bytes -= cached.page.bytes().len() + OVERHEAD_BYTES;
         }
+    }
+
+    /// Where a page lies, or else where it belongs.
+    fn place(&self, id: &PageId) -> Result<usize, usize> {
+        self.pages.binary_search_by(|(held, _)| held.0.cmp(&id.0))
     }
 }
 

@@ -32,7 +32,7 @@ const CRATES: [(&str, &[&str]); 6] = [
 
 /// Libraries that belong to one crate of those that are shipped, and why. Tests may look into
 /// what a crate keeps where no API shows it.
-const OWNED: [(&str, &str, &str); 11] = [
+const OWNED: [(&str, &str, &str); 10] = [
     ("axum", "tidemark-server", "HTTP is the server's"),
     ("tower-http", "tidemark-server", "HTTP is the server's"),
     ("sqlx", "tidemark-server", "SQL is the server's"),
@@ -59,11 +59,6 @@ const OWNED: [(&str, &str, &str); 11] = [
     ),
     (
         "web-sys",
-        "tidemark-client-wasm",
-        "the browser is the client's",
-    ),
-    (
-        "serde-wasm-bindgen",
         "tidemark-client-wasm",
         "the browser is the client's",
     ),

@@ -182,9 +182,12 @@ impl<E: Environment> Session<'_, E> {
             self.report.in_sync = true;
             return self.bind(root, answer, Some(answer.max_checkin)).await;
         };
-        let is_asked_only = |mode| matches!(mode, Mode::Slow | Mode::PullTruth | Mode::PushTruth);
         let asked = self.options.mode;
-        if answer.mode != asked && (is_asked_only(answer.mode) || is_asked_only(asked)) {
+        let is_another = match answer.mode {
+            Mode::Slow | Mode::PullTruth | Mode::PushTruth => answer.mode != asked,
+            _ => matches!(asked, Mode::PullTruth | Mode::PushTruth),
+        };
+        if is_another {
             return Err(Error::new(
                 ErrorCode::NotSupported,
                 format!(

@@ -2,7 +2,7 @@
 
 use alloc::string::String;
 
-use tidemark_protocol::{Code, Mode, Problem};
+use tidemark_protocol::{Code, Mode};
 
 use super::Session;
 use super::offer::{Offered, ROWS_READ};
@@ -99,7 +99,7 @@ impl<E: Environment> Session<'_, E> {
                             break 'filling;
                         }
                         Offer::TooLarge => {
-                            let problem = Problem::new(
+                            let problem = reply::bare(
                                 Code::TooLarge,
                                 "The record is larger than the server takes: make it smaller.",
                             );

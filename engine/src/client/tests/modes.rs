@@ -370,6 +370,7 @@ async fn rule_d51_a_server_that_decides_otherwise_gets_and_gives_nothing() {
         (Mode::PullTruth, "fast"),
         (Mode::PushTruth, "fast"),
         (Mode::Auto, "pull_truth"),
+        (Mode::Auto, "slow"),
         (Mode::Auto, "push_truth"),
     ] {
         tab.0.calls.borrow_mut().clear();
