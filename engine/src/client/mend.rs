@@ -89,21 +89,26 @@ impl<E: Environment> Shared<E> {
         self.current().root.is_damaged
     }
 
-    /// After a sync that ended well: whether there is nothing to bring back by another one. The first
+    /// After a sync that ended well: whether there is nothing for another one to bring back. The first
     /// time, all is read.
-    pub(super) async fn has_come_right(&self, in_sync: bool) -> Result<bool, Error> {
+    pub(super) async fn has_come_right(
+        &self,
+        in_sync: bool,
+        mut was_damaged: bool,
+    ) -> Result<bool, Error> {
         if in_sync && self.is_damaged() {
+            was_damaged = false;
             self.apply(&mut |database| {
                 database.root.is_damaged = false;
                 Ok(())
             })
             .await?;
         }
-        if self.is_verified.get() {
-            return Ok(true);
+        if !self.is_verified.get() {
+            self.verify(false).await?;
         }
-        self.verify(false).await?;
-        Ok(!self.is_damaged())
+        // What another sync did not bring back, the next will not.
+        Ok(was_damaged || !self.is_damaged())
     }
 
     /// Reads all that everybody sees, so that what is damaged is found, and mended. With `doubts`,

@@ -109,7 +109,7 @@ pub(super) async fn sync<E: Environment>(
             .await;
         let error = match outcome {
             Ok(end) => {
-                let is_over = end == End::Done && shared.has_come_right(report.in_sync).await?;
+                let is_over = end == End::Done && shared.has_come_right(report.in_sync, was_damaged).await?;
                 if is_over || round == ROUNDS_MAX {
                     return Ok(());
                 }

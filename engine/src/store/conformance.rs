@@ -41,6 +41,7 @@ macro_rules! pages_conformance {
             rule_s7_freed_pages_are_gone
             rule_s8_pages_are_any_bytes
             rule_s9_a_large_commit_is_whole
+            rule_s12_the_root_before_the_present_one_is_kept
         );
     };
     (@rules $test:meta, $backend:expr; $($rule:ident)*) => {
@@ -284,6 +285,39 @@ pub async fn rule_s9_a_large_commit_is_whole(backend: &impl Backend) {
     )
     .await;
     assert!(read(&pages, &numbers).await.iter().all(Option::is_none));
+}
+
+/// S-12: the root record before the present one is kept.
+pub async fn rule_s12_the_root_before_the_present_one_is_kept(backend: &impl Backend) {
+    let pages = backend.open().await;
+    let before = async |revision| {
+        let before = pages.root_before(Revision(revision)).await;
+        let before = before.expect("a root is read");
+        before.map(|root| (root.revision.0, root.bytes))
+    };
+    assert_eq!(before(u64::MAX >> 12).await, None);
+    done(&pages, &commit(None, 5, b"first", &[])).await;
+    assert_eq!(before(5).await, None);
+    for revision in 6..80_u8 {
+        let number = u32::from(revision);
+        let new: &[(u32, &[u8])] = if revision < 40 {
+            &[]
+        } else {
+            &[(number, b"page")]
+        };
+        let expected = u64::from(revision) - 1;
+        done(
+            &pages,
+            &commit(Some(expected), expected + 1, &[revision], new),
+        )
+        .await;
+        let kept = if revision == 6 {
+            b"first".to_vec()
+        } else {
+            vec![revision - 1]
+        };
+        assert_eq!(before(expected + 1).await, Some((expected, kept)));
+    }
 }
 
 /// Both futures, polled together.

@@ -389,8 +389,7 @@ pub(crate) fn is_sealed(id: &PageId, bytes: &[u8]) -> bool {
     parts.is_some_and(|(content, end)| *end == checksum(id, content))
 }
 
-/// Tells bytes that were damaged from those that were written: any change within eight bytes for
-/// sure, any other but for one in 2^32.
+/// Tells bytes that were damaged from those that were written, but for one damage in 2^32.
 ///
 /// Four lanes side by side, so that the processor need not wait for each multiplication: a
 /// page of 16 kB takes 2 µs, of the 70 that IndexedDB takes to read it.
@@ -417,7 +416,7 @@ fn mix(lanes: &mut [u64; 4], block: &[u8; 32]) {
     }
 }
 
-/// The golden ratio, as Fibonacci hashing takes it; a number of one to one for each word.
+/// The golden ratio, as Fibonacci hashing takes it: each word, and each sum before, makes another.
 fn mixed(sum: u64, word: u64) -> u64 {
     (sum.rotate_left(29) ^ word).wrapping_mul(0x9e37_79b9_7f4a_7c15)
 }

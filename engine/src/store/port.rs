@@ -17,6 +17,7 @@
 //!   there is no error.
 //! - **S-8** Pages and roots are any bytes: none at all, every byte value, megabytes.
 //! - **S-9** A commit of thousands of pages is done whole, and they are read in one call.
+//! - **S-12** The root record before the present one is kept, for when that is damaged.
 
 use alloc::rc::Rc;
 use alloc::string::String;
@@ -150,8 +151,7 @@ pub trait Pages {
     /// The present root record, if there ever was a commit.
     fn root(&self) -> impl Future<Output = Result<Option<RootRecord>, PagesError>>;
 
-    /// The newest root record of before this revision, as long as one is kept: what is left where
-    /// the present one is damaged. A disk may keep none.
+    /// The newest root record of before this revision, if one is kept.
     fn root_before(
         &self,
         revision: Revision,

@@ -237,7 +237,7 @@ async fn damage_and_mend(seed: u64) {
 #[test]
 fn rule_d60_whatever_pages_are_damaged_what_can_be_read_is_kept_and_a_sync_brings_back_the_rest() {
     let runs = std::env::var("TIDEMARK_RUNS").ok();
-    for seed in 0..runs.and_then(|runs| runs.parse().ok()).unwrap_or(60) {
+    for seed in 0..runs.and_then(|runs| runs.parse().ok()).unwrap_or(30) {
         pollster::block_on(damage_and_mend(seed));
     }
 }
