@@ -61,13 +61,11 @@ pub(super) enum Work {
 /// Begins some work. It holds all that it needs: JavaScript may free the object meanwhile.
 pub(super) fn start(inner: &Rc<Inner>, work: Result<Work, Error>) -> Promise {
     let inner = Rc::clone(inner);
-    promise(async move {
-        let answer = run(&inner, work?).await;
-        if inner.client.is_damaged() {
-            inner.syncing.changed();
-        }
-        answer
-    })
+    if inner.client.is_damaged() {
+        // Found by an earlier look, and told as a change: whoever looks again lets it be mended.
+        inner.syncing.changed();
+    }
+    promise(async move { run(&inner, work?).await })
 }
 
 async fn run(inner: &Rc<Inner>, work: Work) -> Result<JsValue, Error> {

@@ -4,11 +4,11 @@ use alloc::{rc::Rc, string::String, vec::Vec};
 
 use super::database::{Database, Rows};
 use super::read::{self, Finding};
-use super::shared::{Current, Failed};
+use super::shared::Current;
 use super::write::Planner;
 use super::{Client, Doc, Environment, Error, Operation};
 use crate::query::Query;
-use crate::store::{Committed, StoreError};
+use crate::store::Committed;
 
 /// A batch under way. It reads one moment, and what it wrote itself; dropped, it leaves nothing.
 pub struct Batch<E: Environment> {
@@ -117,13 +117,7 @@ impl<E: Environment> Batch<E> {
                 database.write_edits(rows)
             })
             .await;
-        let written = match planned {
-            Err(Failed::Pages(StoreError::Unreadable(page))) => {
-                shared.get_over(&self.base, page).await?;
-                return Ok(Committed::Stale);
-            }
-            planned => planned?,
-        };
+        let written = planned?;
         let committed = shared.commit(&self.base, written).await?;
         if committed == Committed::Stale {
             shared.reload().await?;

@@ -1,11 +1,13 @@
 //! Declaring indexes: what is new is built from all rows, what is gone is dropped.
 
-use alloc::vec::Vec;
+use alloc::{borrow::ToOwned, string::String, vec::Vec};
+
+use uuid::Uuid;
 
 use super::DeclaredIndex;
 use super::database::{Database, Stop};
 use super::indexes::{Index, IndexEdits};
-use super::record::Confirmed;
+use super::record::{Confirmed, split_row_key};
 use crate::store::{Cursor, Direction, Edits, KeyRange};
 
 impl Database<'_> {
@@ -30,21 +32,24 @@ impl Database<'_> {
             return Ok(());
         }
         self.drop_staged();
-        let (confirmed, overlay) = self.rebuilt(&dropped, &fresh)?;
-        self.deep
-            .apply(&mut self.root.confirmed_index, &confirmed)?;
-        self.plain.apply(&mut self.root.overlay_index, &overlay)?;
+        let rebuilt = self.rebuilt(&dropped, &fresh)?;
+        self.write_indexes(&rebuilt)?;
         indexes.append(&mut fresh);
         self.root.indexes = indexes;
         Ok(())
     }
 
-    /// The entries of both sides that go with dropped indexes and come with fresh ones.
-    pub(super) fn rebuilt(
-        &self,
-        dropped: &[Index],
-        fresh: &[Index],
-    ) -> Result<(Edits, Edits), Stop> {
+    pub(super) fn write_indexes(&mut self, rebuilt: &Rebuilt) -> Result<(), Stop> {
+        let root = &mut self.root;
+        self.deep
+            .apply(&mut root.confirmed_index, &rebuilt.confirmed)?;
+        self.plain
+            .apply(&mut root.overlay_index, &rebuilt.overlay)?;
+        Ok(())
+    }
+
+    /// What goes with dropped indexes and comes with fresh ones.
+    pub(super) fn rebuilt(&self, dropped: &[Index], fresh: &[Index]) -> Result<Rebuilt, Stop> {
         let (mut confirmed, mut overlay) = (IndexEdits::new(fresh), IndexEdits::new(fresh));
         for index in dropped {
             for (tree, edits) in [
@@ -58,16 +63,38 @@ impl Database<'_> {
                 }
             }
         }
-        if !fresh.is_empty() {
+        let (mut aliases, mut set_aside) = (Vec::new(), 0);
+        // What is mended may have no index.
+        if !fresh.is_empty() || dropped.is_empty() {
             let all = Cursor::new(&self.root.confirmed, KeyRange::ALL, Direction::Ascending);
             let mut cursor = all.reading_far_ahead();
             while let Some(entry) = cursor.next(self)? {
-                confirmed.add_record(&entry.key, &Confirmed::decode(&entry.value)?)?;
+                let record = Confirmed::decode(&entry.value)?;
+                confirmed.add_record(&entry.key, &record)?;
+                if let Some(local_id) = record.handle {
+                    aliases.push((local_id, split_row_key(&entry.key)?.1.to_owned()));
+                }
             }
             for (row, edit) in self.view().edits_after(None, usize::MAX)? {
                 overlay.add_edit(&row, &edit)?;
+                set_aside += u64::from(edit.set_aside.is_some());
             }
         }
-        Ok((confirmed.finish(), overlay.finish()))
+        Ok(Rebuilt {
+            confirmed: confirmed.finish(),
+            overlay: overlay.finish(),
+            aliases,
+            set_aside,
+        })
     }
+}
+
+/// What follows from the records.
+pub(super) struct Rebuilt {
+    confirmed: Edits,
+    overlay: Edits,
+    /// What the `local_id`s became under which records were made here.
+    pub(super) aliases: Vec<(Uuid, String)>,
+    /// How many edits are set aside.
+    pub(super) set_aside: u64,
 }

@@ -71,7 +71,7 @@ codes! {
     /// The sync was cancelled by its caller.
     Cancelled = "cancelled", "The sync was cancelled: the changes are kept.";
     /// Pages were damaged on the disk.
-    Damaged = "damaged", "Part of the local database was damaged. Sync: what was in step with the server comes back with it.";
+    Damaged = "damaged", "Part of the local database was damaged: sync, and what the server has comes back.";
     /// The local pages cannot be read or written.
     Storage = "storage", "The local database cannot be read or written.";
 }

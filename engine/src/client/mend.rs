@@ -1,96 +1,68 @@
 //! Damage on the disk: what is left of a database when pages cannot be read.
 //!
 //! A damaged page is found by its checksum when it is read, or when all are ([`Shared::verify`]).
-//! What it held is left out of its tree, in one commit; what can be worked out from the rest, as
-//! the indexes, is made anew. Confirmed records that are missing then are no deletions: the
+//! What it held is left out of its tree, in one commit, and what follows from the rest, as the
+//! indexes, is made anew. Confirmed records that are missing then are no deletions: the
 //! fingerprint is another, so the next sync compares by ranges and fetches them. Nothing here calls
 //! the server.
 
-use alloc::{borrow::ToOwned, vec::Vec};
-use core::ops::Bound;
+use alloc::vec::Vec;
 
 use super::database::{Database, Stop, View};
 use super::record::{Confirmed, split_row_key};
+use super::session::offer::{ROWS_READ, rows_after};
 use super::shared::Shared;
 use super::{Environment, Error};
 use crate::fingerprint::RecordFingerprint;
-use crate::store::{Cursor, Direction, Edit as TreeEdit, KeyRange};
-
-/// How many rows are verified at once.
-const ROWS_VERIFIED: usize = 1_000;
+use crate::store::Edit as TreeEdit;
 
 impl Database<'_> {
-    /// Leaves out what cannot be read, and these confirmed rows. `None`: nothing was to be left
-    /// out; else how many edits were.
-    pub(super) fn mend(&mut self, wrong: &[Vec<u8>]) -> Result<Option<u64>, Stop> {
-        let mut is_mended = self.root.staged.is_some();
+    /// Leaves out what cannot be read, and these confirmed rows; notes if a sync has to bring
+    /// anything back, and how many edits none can.
+    pub(super) fn mend(&mut self, wrong: &[Vec<u8>]) -> Result<(), Stop> {
         self.drop_staged();
-        let before = self.root.overlay.len() + self.root.decisions.len();
         let root = &mut self.root;
-        let gone = wrong.iter().map(|row| TreeEdit::delete(row.clone()));
+        let before = root.overlay.len() + root.decisions.len();
+        let mut gone = Vec::with_capacity(wrong.len());
+        for row in wrong {
+            gone.push(TreeEdit::delete(row.clone()));
+        }
         let mut is_damaged = self.deep.mend(&mut root.confirmed)?;
-        is_damaged |= self.deep.apply(&mut root.confirmed, &gone.collect())?;
-        if is_damaged {
-            root.is_damaged = true;
-            if root.confirmed.is_empty() {
-                // Nothing is left to compare: it is pulled as by a new device.
-                root.last_sync = None;
-            }
+        is_damaged |= self.deep.apply(&mut root.confirmed, &gone.into())?;
+        self.deep.mend(&mut root.confirmed_index)?;
+        for tree in [
+            &mut root.overlay,
+            &mut root.overlay_index,
+            &mut root.aliases,
+            &mut root.conflicts,
+            &mut root.decisions,
+        ] {
+            self.plain.mend(tree)?;
         }
-        let mut is_index_damaged = is_damaged;
-        is_index_damaged |= self.plain.mend(&mut root.overlay)?;
-        is_index_damaged |= self.deep.mend(&mut root.confirmed_index)?;
-        is_index_damaged |= self.plain.mend(&mut root.overlay_index)?;
-        is_mended |= self.plain.mend(&mut root.decisions)?;
-        if self.plain.mend(&mut root.conflicts)? {
-            root.conflicts_changed = None;
-            is_mended = true;
+        let lost = before - root.overlay.len() - root.decisions.len();
+        if is_damaged || lost > 0 {
+            root.damage = Some(root.damage.unwrap_or(0) + lost);
         }
-        if self.plain.mend(&mut root.aliases)? {
-            self.restore_aliases()?;
-            is_mended = true;
+        if root.confirmed.is_empty() {
+            // Nothing is left to compare: it is pulled as by a new device.
+            root.last_sync = None;
         }
-        if is_index_damaged {
-            self.restore_indexes()?;
-            is_mended = true;
-        }
-        let lost = before - self.root.overlay.len() - self.root.decisions.len();
-        Ok(is_mended.then_some(lost))
-    }
-
-    /// Makes the entries of all indexes anew, and counts what is set aside.
-    fn restore_indexes(&mut self) -> Result<(), Stop> {
-        let (confirmed, overlay) = self.rebuilt(&self.root.indexes, &self.root.indexes)?;
-        self.deep
-            .apply(&mut self.root.confirmed_index, &confirmed)?;
-        self.plain.apply(&mut self.root.overlay_index, &overlay)?;
-        let edits = self.view().edits_after(None, usize::MAX)?;
-        let set_aside = edits.iter().filter(|(_, edit)| edit.set_aside.is_some());
-        self.root.set_aside = set_aside.count() as u64;
-        Ok(())
-    }
-
-    /// Notes again what the `local_id`s became under which records were made here.
-    fn restore_aliases(&mut self) -> Result<(), Stop> {
-        let mut aliases = Vec::new();
-        let all = Cursor::new(&self.root.confirmed, KeyRange::ALL, Direction::Ascending);
-        let mut cursor = all.reading_far_ahead();
-        while let Some(entry) = cursor.next(self)? {
-            if let Some(local_id) = Confirmed::decode(&entry.value)?.handle {
-                aliases.push((local_id, split_row_key(&entry.key)?.1.to_owned()));
-            }
-        }
-        self.write_aliases(&aliases)
+        // The list is fetched anew, whole or not.
+        root.conflicts_changed = None;
+        let rebuilt = self.rebuilt(&self.root.indexes, &self.root.indexes)?;
+        self.write_indexes(&rebuilt)?;
+        self.root.set_aside = rebuilt.set_aside;
+        self.write_aliases(&rebuilt.aliases)
     }
 }
 
 impl<E: Environment> Shared<E> {
     pub(super) fn is_damaged(&self) -> bool {
-        self.current().root.is_damaged
+        self.current().root.damage.is_some()
     }
 
-    /// After a sync that ended well: whether there is nothing for another one to bring back. The first
-    /// time, all is read.
+    /// After a sync that ended well: whether there is nothing for another one to bring back. Where that
+    /// was not done since the database was opened, or the person doubts, all is read.
     pub(super) async fn has_come_right(
         &self,
         in_sync: bool,
@@ -99,81 +71,60 @@ impl<E: Environment> Shared<E> {
         if in_sync && self.is_damaged() {
             was_damaged = false;
             self.apply(&mut |database| {
-                database.root.is_damaged = false;
+                database.root.damage = None;
                 Ok(())
             })
             .await?;
         }
-        if !self.is_verified.get() {
-            self.verify(false).await?;
+        if let Some(doubts) = self.to_verify.take() {
+            self.verify(doubts).await?;
         }
         // What another sync did not bring back, the next will not.
         Ok(was_damaged || !self.is_damaged())
     }
 
-    /// Reads all that everybody sees, so that what is damaged is found, and mended. With `doubts`,
-    /// each confirmed record is held against its fingerprint as well.
-    pub(super) async fn verify(&self, doubts: bool) -> Result<(), Error> {
+    /// Reads all that everybody sees, some rows at a time, so that what is damaged is found, and
+    /// mended. With `doubts`, each confirmed record is held against its fingerprint as well.
+    async fn verify(&self, doubts: bool) -> Result<(), Error> {
         let mut wrong = Vec::new();
         for tree in 0..self.current().root.trees().len() {
-            let mut from = Some(Bound::Unbounded);
-            while let Some(after) = from.take() {
-                let before = wrong.len();
+            let mut rows: Vec<Vec<u8>> = Vec::new();
+            loop {
+                let after = rows.pop();
                 self.look_again(&mut |view, _| {
-                    wrong.truncate(before);
-                    from = verify_rows(view, tree, &after, doubts, &mut wrong)?;
+                    let trees = &view.root.trees()[tree..=tree];
+                    rows = rows_after(&view, trees, after.as_deref())?;
+                    if doubts && tree == 0 {
+                        find_wrong(view, &rows, &mut wrong)?;
+                    }
                     Ok(())
                 })
                 .await?;
+                if rows.len() < ROWS_READ {
+                    break;
+                }
             }
         }
-        self.is_verified.set(true);
         if wrong.is_empty() {
             return Ok(());
         }
-        let mut lost = None;
-        self.apply(&mut |database| {
-            lost = database.mend(&wrong)?;
-            Ok(())
-        })
-        .await?;
-        self.tell_damage(lost);
-        Ok(())
+        self.apply(&mut |database| database.mend(&wrong)).await
     }
 }
 
-/// Reads some rows of a tree, and notes the confirmed ones whose value is not what their fingerprint
-/// says; gives where to go on.
-fn verify_rows(
-    view: View<'_>,
-    tree: usize,
-    after: &Bound<Vec<u8>>,
-    doubts: bool,
-    wrong: &mut Vec<Vec<u8>>,
-) -> Result<Option<Bound<Vec<u8>>>, Stop> {
-    let range = KeyRange {
-        from: after.clone(),
-        to: Bound::Unbounded,
-    };
-    let trees = view.root.trees();
-    let mut cursor = Cursor::new(trees[tree], range, Direction::Ascending).reading_far_ahead();
-    let mut last = None;
-    for _ in 0..ROWS_VERIFIED {
-        let Some(entry) = cursor.next(&view.pages)? else {
-            return Ok(None);
+/// Adds the confirmed rows among these whose value is not what their fingerprint was computed of.
+fn find_wrong(view: View<'_>, rows: &[Vec<u8>], wrong: &mut Vec<Vec<u8>>) -> Result<(), Stop> {
+    let records = view.root.confirmed.get_many(&view.pages, rows)?;
+    for (row, record) in rows.iter().zip(&records) {
+        let is_right = match (split_row_key(row), Confirmed::decode_some(record.as_ref())) {
+            (Ok((entity, _)), Ok(Some(record))) => {
+                RecordFingerprint::of(entity, record.value.borrow()) == record.fingerprint
+            }
+            _ => false,
         };
-        if doubts && tree == 0 && !is_right(&entry.key, &entry.value) {
-            wrong.push(entry.key.to_vec());
+        if !is_right {
+            wrong.push(row.clone());
         }
-        last = Some(entry.key);
     }
-    Ok(last.map(|row| Bound::Excluded(row.to_vec())))
-}
-
-/// Whether a confirmed row's value is the one that its fingerprint was computed of.
-fn is_right(row: &[u8], record: &[u8]) -> bool {
-    let (Ok((entity, _)), Ok(record)) = (split_row_key(row), Confirmed::decode(record)) else {
-        return false;
-    };
-    RecordFingerprint::of(entity, record.value.borrow()) == record.fingerprint
+    Ok(())
 }

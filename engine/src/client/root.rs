@@ -88,8 +88,8 @@ pub(super) struct Root {
     /// As the server told them last.
     pub(super) limits: Limits,
     pub(super) staged: Option<Staged>,
-    /// Confirmed records were lost to damage, and no sync has brought them back.
-    pub(super) is_damaged: bool,
+    /// Something was lost to damage since the last sync that ended in step: how many edits.
+    pub(super) damage: Option<u64>,
     /// Pages replaced by the newest commits: readers may still hold their roots.
     pub(super) freed: FreedPages,
 }
@@ -131,7 +131,7 @@ impl Root {
             conflicts_changed: None,
             limits: Limits::default(),
             staged: None,
-            is_damaged: false,
+            damage: None,
             freed: FreedPages::default(),
         }
     }
@@ -194,7 +194,7 @@ impl Root {
         put_number(&mut out, self.limits.pull_records.into());
         put_number(&mut out, self.limits.body_bytes);
         self.freed.encode(&mut out);
-        out.push(u8::from(self.is_damaged));
+        put_number(&mut out, self.damage.map_or(0, |lost| lost + 1));
         out.push(u8::from(self.staged.is_some()));
         if let Some(staged) = &self.staged {
             staged.encode(&mut out);
@@ -252,7 +252,7 @@ impl Root {
         root.limits.pull_records = reader.count()?;
         root.limits.body_bytes = reader.number()?;
         root.freed = FreedPages::decode(reader.rest_mut()).ok_or(Unreadable)?;
-        root.is_damaged = reader.byte()? != 0;
+        root.damage = reader.number()?.checked_sub(1);
         root.staged = match reader.byte()? {
             0 => None,
             1 => Some(Staged::decode(&mut reader)?),

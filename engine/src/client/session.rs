@@ -6,7 +6,7 @@
 //! this session is held here, and is not missed after a crash: the next session sends it again.
 
 mod conflicts;
-mod offer;
+pub(super) mod offer;
 mod open;
 mod pull;
 mod push;
@@ -97,7 +97,7 @@ pub(super) async fn sync<E: Environment>(
     report: &mut SyncReport,
 ) -> Result<(), Error> {
     if options.mode == Mode::Repair {
-        shared.verify(true).await?;
+        shared.to_verify.set(Some(true));
     }
     let mut lessons = Lessons::default();
     let mut round = 0;
@@ -109,7 +109,8 @@ pub(super) async fn sync<E: Environment>(
             .await;
         let error = match outcome {
             Ok(end) => {
-                let is_over = end == End::Done && shared.has_come_right(report.in_sync, was_damaged).await?;
+                let is_over =
+                    end == End::Done && shared.has_come_right(report.in_sync, was_damaged).await?;
                 if is_over || round == ROUNDS_MAX {
                     return Ok(());
                 }

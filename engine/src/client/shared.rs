@@ -19,6 +19,8 @@ use crate::store::{
 
 /// Memory for pages, in bytes.
 const CACHE_BYTES: usize = 16 * 1024 * 1024;
+/// How often one change mends what it came upon.
+const MENDS_MAX: u32 = 3;
 /// How often a look starts again because its root was overtaken.
 const RESTARTS_MAX: u32 = 100;
 
@@ -31,8 +33,12 @@ impl<E: Environment> Pages for PagesOf<E> {
         self.0.pages().root().await
     }
 
-    async fn root_before(&self, revision: Revision) -> Result<Option<RootRecord>, PagesError> {
-        self.0.pages().root_before(revision).await
+    // The future itself: one that awaits it would be compiled, too.
+    fn root_before(
+        &self,
+        revision: Revision,
+    ) -> impl Future<Output = Result<Option<RootRecord>, PagesError>> {
+        self.0.pages().root_before(revision)
     }
 
     async fn read(&self, ids: &[PageId]) -> Result<Vec<Option<Rc<[u8]>>>, PagesError> {
@@ -111,8 +117,9 @@ pub(super) struct Shared<E: Environment> {
     pub(super) backoff: Cell<Backoff>,
     /// The attempt that the server answered with no session.
     pub(super) idle_attempt: Cell<Option<Uuid>>,
-    /// Whether all pages were read once since the database was opened, or made since.
-    pub(super) is_verified: Cell<bool>,
+    /// All pages are to be read, once since the database was opened; true: the person doubts what
+    /// they hold, too.
+    pub(super) to_verify: Cell<Option<bool>>,
     /// The airbag holds what was edited up to this number.
     pub(super) held: Cell<Option<u64>>,
     events: RefCell<Vec<Event>>,
@@ -139,13 +146,13 @@ impl<E: Environment> Shared<E> {
             status: RefCell::default(),
             backoff: Cell::default(),
             idle_attempt: Cell::default(),
-            is_verified: Cell::default(),
+            to_verify: Cell::default(),
             held: Cell::default(),
             events: RefCell::default(),
             listener: RefCell::default(),
         };
         let is_there = shared.reload().await?;
-        shared.is_verified.set(!is_there);
+        shared.to_verify.set(is_there.then_some(false));
         Ok(shared)
     }
 
@@ -175,17 +182,16 @@ impl<E: Environment> Shared<E> {
                 break root;
             }
             is_damaged = true;
-            match self.store.root_before(record.revision).await? {
+            match self.store.pages().root_before(record.revision).await? {
                 Some(before) => record = before,
                 None => break Root::new(self.random_uuid()),
             }
         };
-        root.is_damaged |= is_damaged;
-        self.install(revision, root);
         if is_damaged {
             // What the newest edits were, it alone knew.
-            self.tell(Event::Damaged { lost: 1 });
+            root.damage = Some(root.damage.unwrap_or(0) + 1);
         }
+        self.install(revision, root);
         Ok(true)
     }
 
@@ -278,9 +284,10 @@ impl<E: Environment> Shared<E> {
         for _ in 0..RESTARTS_MAX {
             let current = self.current();
             match self.look_once(&current, look).await {
-                Err(Failed::Pages(StoreError::Unreadable(page))) => {
-                    let _turn = self.writing.hold().await;
-                    self.get_over(&current, page).await?;
+                Err(Failed::Pages(StoreError::Unreadable(_))) => {
+                    if !self.is_overtaken(&current).await? {
+                        self.apply(&mut |database| database.mend(&[])).await?;
+                    }
                 }
                 outcome => return Ok(outcome?),
             }
@@ -292,15 +299,13 @@ impl<E: Environment> Shared<E> {
     }
 
     async fn look_only_at(&self, moment: &Current, look: &mut LookAt<'_>) -> Result<(), Error> {
-        match self.look_once(moment, look).await {
-            Err(Failed::Pages(StoreError::Unreadable(page))) => {
-                let _turn = self.writing.hold().await;
-                self.get_over(moment, page).await?;
-                let message = "others have changed too much meanwhile";
-                Err(Error::new(ErrorCode::Busy, message))
+        let looked = self.look_once(moment, look).await;
+        looked.map_err(|error| match error {
+            Failed::Pages(StoreError::Unreadable(_)) => {
+                Error::new(ErrorCode::Busy, "others have changed too much meanwhile")
             }
-            looked => Ok(looked?),
-        }
+            error => error.into(),
+        })
     }
 
     async fn look_once(&self, moment: &Current, look: &mut LookAt<'_>) -> Result<(), Failed> {
@@ -316,17 +321,22 @@ impl<E: Environment> Shared<E> {
     }
 
     async fn change_again(&self, plan: &mut PlanOf<'_>) -> Result<(), Error> {
+        let mut mend = |database: &mut Database<'_>| database.mend(&[]);
+        let (mut mends, mut mended) = (false, 0);
         loop {
             let current = self.current();
+            let plan = if mends { &mut mend } else { &mut *plan };
             let written = match self.plan(&current, plan).await {
-                Err(Failed::Pages(StoreError::Unreadable(page))) => {
-                    self.get_over(&current, page).await?;
+                Err(Failed::Pages(StoreError::Unreadable(_))) if mended < MENDS_MAX => {
+                    mends = !self.is_overtaken(&current).await?;
+                    mended += u32::from(mends);
                     continue;
                 }
                 planned => planned?,
             };
             match self.commit(&current, written).await {
-                Ok(Committed::Done) => return Ok(()),
+                Ok(Committed::Done) if !mends => return Ok(()),
+                Ok(Committed::Done) => mends = false,
                 Ok(Committed::Stale) if is_planted(Fault::StaleIsDone) => return Ok(()),
                 Ok(Committed::Stale) => {}
                 Err(_) if is_planted(Fault::SavedBeforeItIs) => return Ok(()),
@@ -415,8 +425,13 @@ impl<E: Environment> Shared<E> {
                 revision: revision.map_or(0, |revision| revision.0),
             });
         }
+        if let Some(lost) = is.damage
+            && is.damage != was.damage
+        {
+            self.tell(Event::Damaged { lost });
+        }
         self.update_status(&|status| {
-            if now.root.is_damaged {
+            if now.root.damage.is_some() {
                 status.error = Some(damaged());
             }
             status.pending = now.root.overlay.len();
@@ -424,38 +439,9 @@ impl<E: Environment> Shared<E> {
         });
     }
 
-    /// A page of this root cannot be read: others have gone on since, and theirs is the newest now;
-    /// or it is damaged, and what is left becomes the newest. For whoever holds the `writing` lock.
-    pub(super) async fn get_over(&self, current: &Current, page: PageId) -> Result<(), Error> {
+    async fn is_overtaken(&self, current: &Current) -> Result<bool, Error> {
         self.reload().await?;
-        if self.current().revision != current.revision {
-            return Ok(());
-        }
-        let mut lost = None;
-        let written = self
-            .plan(current, &mut |database| {
-                lost = database.mend(&[])?;
-                match lost {
-                    Some(_) => Ok(()),
-                    None => Err(Error::from(StoreError::Unreadable(page)).into()),
-                }
-            })
-            .await?;
-        match self.commit(current, written).await? {
-            Committed::Done => self.tell_damage(lost),
-            Committed::Stale => {
-                self.reload().await?;
-            }
-        }
-        Ok(())
-    }
-
-    /// Tells how many edits were lost.
-    pub(super) fn tell_damage(&self, lost: Option<u64>) {
-        if let Some(lost) = lost {
-            self.update_status(&|status| status.error = Some(damaged()));
-            self.tell(Event::Damaged { lost });
-        }
+        Ok(self.current().revision != current.revision)
     }
 
     pub(super) fn random<const N: usize>(&self) -> [u8; N] {

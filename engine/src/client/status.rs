@@ -103,7 +103,7 @@ pub enum Event {
     /// Part of the local database was damaged on the disk. What was in step with the server comes
     /// back with the next sync.
     Damaged {
-        /// How many edits that no sync has sent were lost.
+        /// How many edits were lost that no sync had sent, in all since the last one in step.
         lost: u64,
     },
     /// The server held what would delete too much.

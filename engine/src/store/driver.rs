@@ -6,7 +6,7 @@ use core::cell::RefCell;
 use super::cache::Cache;
 use super::page::Page;
 use super::paged::{Lack, PageSource, TreeError};
-use super::port::{Commit, Committed, PageId, Pages, PagesError, Revision, RootRecord};
+use super::port::{Commit, Committed, PageId, Pages, PagesError, RootRecord};
 use super::workspace::{Changes, Workspace};
 
 /// A disk of pages with a cache before it.
@@ -65,14 +65,6 @@ impl<P: Pages> Store<P> {
     /// Where the disk fails.
     pub async fn root(&self) -> Result<Option<RootRecord>, PagesError> {
         self.pages.root().await
-    }
-
-    /// The root record before this one, where one is kept.
-    ///
-    /// # Errors
-    /// Where the disk fails.
-    pub async fn root_before(&self, revision: Revision) -> Result<Option<RootRecord>, PagesError> {
-        self.pages.root_before(revision).await
     }
 
     /// Calls `look` until it lacks no page, and gives its answer.

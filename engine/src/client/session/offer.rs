@@ -10,7 +10,7 @@ use crate::sort::sort_by;
 use crate::store::{Cursor, Direction, KeyRange, Tree};
 
 /// How many rows are read at once.
-pub(super) const ROWS_READ: usize = 1_000;
+pub(in crate::client) const ROWS_READ: usize = 1_000;
 
 /// What a push offers.
 #[derive(Clone, Debug)]
@@ -59,7 +59,7 @@ impl Offered {
 }
 
 /// The next rows in which one of these trees has anything.
-pub(super) fn rows_after(
+pub(in crate::client) fn rows_after(
     view: &View<'_>,
     trees: &[&Tree],
     after: Option<&[u8]>,
