@@ -4,7 +4,7 @@
 
 use std::collections::HashSet;
 
-use tidemark_engine::truth::{Claim, Held, Mingle, Named, Resolved, rejected_ids};
+use tidemark_engine::truth::{Claim, Exception, Held, Mingle, Named, Resolved, rejected_ids};
 use tidemark_protocol::{Checkin, Key, Mode, Problem, ReconcileAnswer};
 
 use super::{Commit, Service, push::SLICE_RECORDS, reconcile::record};
@@ -74,7 +74,7 @@ impl Service {
     }
 
     /// Sends what has survived its deletion, as far as the answer has room: the device has
-    /// nothing of it.
+    /// nothing of it. Where nothing flows down it stays owed to it.
     async fn give_back(
         &self,
         change: &mut Change,
@@ -82,12 +82,21 @@ impl Service {
         keys: &[Key],
         answer: &mut ReconcileAnswer,
     ) -> Result<(), Problem> {
-        if !session.flow.sends_down() {
-            return Ok(());
-        }
         let limits = &self.inner.settings.limits;
         let gone: HashSet<&Key> = answer.deleted.iter().collect();
         let survives = keys.iter().filter(|key| !gone.contains(key));
+        if !session.flow.sends_down() {
+            let survives: Vec<&Key> = survives.collect();
+            let shown = change.versions_of(session, &survives, u64::MAX).await?;
+            let owed = shown.into_iter().map(|shown| Exception {
+                key: shown.version.key,
+                checkin: shown.version.checkin,
+                held: None,
+                is_owed: true,
+            });
+            let owed: Vec<Exception> = owed.collect();
+            return Ok(change.note_exceptions(session, &owed).await?);
+        }
         let room = (limits.pull_records as usize).saturating_sub(answer.records.len());
         let survives: Vec<&Key> = survives.take(room).collect();
         let shown = change

@@ -26,18 +26,12 @@ impl Service {
         let last_sync = last_sync_after(&mut change, &session, &request).await?;
         settle_acks(&mut change, &session, last_sync).await?;
 
-        let truth = match last_sync {
-            Some(at) => change.commit_at(&datastore.id, at).await?.flatten(),
-            None => Some(DatastoreFingerprint::EMPTY),
-        };
-        let in_sync = match truth {
-            Some(truth) => {
-                let device = session.device;
-                let expected = expected(&mut change, &datastore, device, last_sync, truth).await?;
-                truth::is_in_sync(&request, expected)?
-            }
-            None => false,
-        };
+        let mut in_sync = is_in_sync(&mut change, &session, &request, last_sync).await?;
+        if !in_sync && session.flow.mirrors_up() {
+            // What the truth was made equal to may be more than the device was ever sent.
+            let end = Some(session.max_checkin);
+            in_sync = is_in_sync(&mut change, &session, &request, end).await?;
+        }
         change.finish_device(&session, last_sync, &request).await?;
         if in_sync {
             change.end_session(&session).await?;
@@ -80,6 +74,25 @@ impl Service {
         change.commit().await?;
         Ok(CancelAnswer { cancelled: true })
     }
+}
+
+/// Whether the device holds what is expected of it at a checkin.
+async fn is_in_sync(
+    change: &mut Change,
+    session: &Session,
+    request: &FinishRequest,
+    at: Option<Checkin>,
+) -> Result<bool, Problem> {
+    let datastore = &session.datastore;
+    let truth = match at {
+        Some(at) => change.commit_at(datastore, at).await?.flatten(),
+        None => Some(DatastoreFingerprint::EMPTY),
+    };
+    let Some(truth) = truth else {
+        return Ok(false);
+    };
+    let expected = expected(change, datastore, session.device, at, truth).await?;
+    truth::is_in_sync(request, expected)
 }
 
 async fn last_sync_after(

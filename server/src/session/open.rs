@@ -4,7 +4,9 @@ use tidemark_engine::{
     fingerprint::DatastoreFingerprint,
     truth::{self, Flow, OpenView, Opened},
 };
-use tidemark_protocol::{Checkin, Code, Mode, OpenAnswer, OpenRequest, Problem, SessionId};
+use tidemark_protocol::{
+    Checkin, Code, DeviceId, Mode, OpenAnswer, OpenRequest, Problem, SessionId,
+};
 
 use super::{Caller, Service, problem::no_datastore, refresh::note_return};
 use crate::store::{Datastore, Session, Snapshot};
@@ -158,7 +160,7 @@ async fn open_view(
     }
     let head = Some(datastore.head);
     let expected_at_head =
-        expected(snapshot, datastore, device, head, datastore.fingerprint).await?;
+        expected(snapshot, &datastore.id, device, head, datastore.fingerprint).await?;
     let claimed = match request.last_sync {
         // The head's fingerprint is never dropped.
         Some(_) if request.last_sync == head => Some(Some(datastore.fingerprint)),
@@ -168,7 +170,7 @@ async fn open_view(
     let expected_at_last_sync = match claimed.flatten() {
         Some(_) if request.last_sync == head => Some(expected_at_head),
         Some(truth) => {
-            let expected = expected(snapshot, datastore, device, request.last_sync, truth);
+            let expected = expected(snapshot, &datastore.id, device, request.last_sync, truth);
             Some(expected.await?)
         }
         None => None,
@@ -190,12 +192,12 @@ async fn open_view(
 /// What is expected of a device at a checkin at which the truth had this fingerprint.
 pub(super) async fn expected(
     snapshot: &mut Snapshot,
-    datastore: &Datastore,
-    device: tidemark_protocol::DeviceId,
+    datastore: &str,
+    device: DeviceId,
     at: Option<Checkin>,
     truth: DatastoreFingerprint,
 ) -> Result<DatastoreFingerprint, Problem> {
-    let exceptions = snapshot.exceptions(&datastore.id, device, at).await?;
+    let exceptions = snapshot.exceptions(datastore, device, at).await?;
     let exceptions = exceptions
         .iter()
         .map(|(exception, compared)| (exception, *compared));

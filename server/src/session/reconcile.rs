@@ -28,6 +28,8 @@ struct Talk {
     sums: RangeSums,
     deviations: Deviations,
     comparing: Comparing,
+    /// The moment that is compared.
+    at: Checkin,
     before: Before,
     limits: Limits,
     answer: ReconcileAnswer,
@@ -54,9 +56,10 @@ impl Service {
         self.fold_if_far(&session.datastore).await?;
         let mut snapshot = self.inner.store.snapshot().await?;
         let datastore = snapshot.datastore(&session.datastore).await?;
-        let sums = snapshot.range_sums(&datastore, session.max_checkin).await?;
         let comparing = comparing(&datastore, &session);
-        let deviations = deviations(&mut snapshot, &session).await?;
+        let at = compared_at(&session, comparing);
+        let sums = snapshot.range_sums(&datastore, at).await?;
+        let deviations = deviations(&mut snapshot, &session, at).await?;
         let before = before(&mut snapshot, &session, comparing).await?;
         let mut talk = Talk {
             snapshot,
@@ -64,6 +67,7 @@ impl Service {
             sums,
             deviations,
             comparing,
+            at,
             before,
             limits,
             answer: ReconcileAnswer::default(),
@@ -111,12 +115,23 @@ fn comparing(datastore: &Datastore, session: &Session) -> Comparing {
     Comparing::of(session.mode, session.flow, is_told)
 }
 
-/// Where the device may differ from the truth at the session's moment. A truth that mirrors it is
+/// The session's moment; where nothing is to flow down, and what was held before tells what was
+/// changed, that before: what others did since is no difference.
+fn compared_at(session: &Session, comparing: Comparing) -> Checkin {
+    let is_upwards = comparing == Comparing::Since && !session.flow.sends_down();
+    let since = session.since.filter(|_| is_upwards);
+    since.unwrap_or(session.max_checkin)
+}
+
+/// Where the device may differ from the truth at the moment that is compared. A truth that mirrors it is
 /// made equal also where it has not taken what it was sent.
-async fn deviations(snapshot: &mut Snapshot, session: &Session) -> Result<Deviations, Problem> {
-    let at = Some(session.max_checkin);
+async fn deviations(
+    snapshot: &mut Snapshot,
+    session: &Session,
+    at: Checkin,
+) -> Result<Deviations, Problem> {
     let mut exceptions = snapshot
-        .exceptions(&session.datastore, session.device, at)
+        .exceptions(&session.datastore, session.device, Some(at))
         .await?;
     exceptions.retain(|(exception, _)| !(session.flow.mirrors_up() && exception.is_owed));
     Ok(Deviations::new(exceptions))
@@ -178,8 +193,8 @@ impl Talk {
     }
 
     async fn items(&mut self, span: &Span) -> Result<Vec<Item>, Problem> {
-        let (datastore, at) = (&self.session.datastore, self.session.max_checkin);
-        Ok(self.snapshot.items(datastore, span, at).await?)
+        let datastore = &self.session.datastore;
+        Ok(self.snapshot.items(datastore, span, self.at).await?)
     }
 
     async fn narrow(&mut self, span: Span, expected: Sum) -> Result<(), Problem> {
@@ -216,7 +231,8 @@ impl Talk {
     /// Decides record by record, as far as the answer has room; the rest comes back as a range.
     async fn decide(&mut self, span: Span, held: &[Item]) -> Result<(), Problem> {
         let truth = self.items(&span).await?;
-        let found = differences(self.deviations.items(&span, truth), held);
+        let mut found = differences(self.deviations.items(&span, truth), held);
+        self.bring_up_to_date(&mut found).await?;
         let verdicts = self.verdicts(&found).await?;
         let is_sent = |(_, verdict): &&(&Difference, Verdict)| *verdict == Verdict::Record;
         let sent = verdicts.iter().filter(is_sent).map(|(one, _)| &one.key);
@@ -245,6 +261,22 @@ impl Talk {
                 Verdict::Delete => self.deletes.push((key.clone(), self.before.known(key))),
                 Verdict::Leave => {}
             }
+        }
+        Ok(())
+    }
+
+    /// What differs was found at an earlier moment: brings what the truth holds of it to the
+    /// session's.
+    async fn bring_up_to_date(&mut self, found: &mut [Difference]) -> Result<(), Problem> {
+        let now = self.session.max_checkin;
+        if self.at == now {
+            return Ok(());
+        }
+        let keys: Vec<&Key> = found.iter().map(|one| &one.key).collect();
+        let datastore = &self.session.datastore;
+        let lived = self.snapshot.lived(datastore, &keys, now).await?;
+        for one in found {
+            one.truth = lived.get(&one.key).copied();
         }
         Ok(())
     }

@@ -19,6 +19,7 @@ mod random;
 mod reconciling;
 mod restoring;
 mod seed;
+mod tables;
 mod talk;
 mod tokens;
 mod truths;

@@ -151,6 +151,20 @@ impl Change {
         if has_any {
             self.drop_exceptions(session).await?;
         }
+        self.note_exceptions(session, exceptions).await?;
+        if session.acked {
+            let acked = "delete from acked where datastore = ?1 and sync_uuid = ?2";
+            self.run_for(session, acked).await?;
+        }
+        Ok(())
+    }
+
+    /// Keeps what a device holds otherwise, or has not taken, over what was kept of those records.
+    pub(crate) async fn note_exceptions(
+        &mut self,
+        session: &Session,
+        exceptions: &[Exception],
+    ) -> Result<(), StoreError> {
         let rows = exceptions.iter().map(|exception| {
             let Exception {
                 key,
@@ -170,14 +184,10 @@ impl Change {
                  owed = excluded.owed",
             )
             .bind(&session.datastore)
-            .bind(&device)
+            .bind(session.device.to_string())
             .bind(json!(rows).to_string())
             .execute(&mut *self.tx)
             .await?;
-        }
-        if session.acked {
-            let acked = "delete from acked where datastore = ?1 and sync_uuid = ?2";
-            self.run_for(session, acked).await?;
         }
         Ok(())
     }
