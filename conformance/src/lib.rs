@@ -10,6 +10,7 @@ mod checks;
 mod device;
 mod fingerprint;
 mod http;
+mod ranges;
 mod report;
 mod run;
 mod talk;

@@ -2,6 +2,7 @@
 //! that it depends neither on another check nor on what the datastore holds.
 
 mod around;
+mod comparing;
 mod conflicts;
 mod conventions;
 mod directions;
@@ -40,6 +41,7 @@ pub(crate) const CHAPTERS: &[(&str, &[Check])] = &[
     ("refreshing", refreshing::CHECKS),
     ("modes", modes::CHECKS),
     ("directions", directions::CHECKS),
+    ("comparing", comparing::CHECKS),
     ("conflicts", conflicts::CHECKS),
     ("around", around::CHECKS),
 ];

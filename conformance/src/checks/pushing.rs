@@ -496,7 +496,7 @@ fn two_whole(run: &Run) -> Checked {
 }
 
 /// Records that are enough to be too many, all held by the device.
-fn deletable(caller: &crate::http::Caller) -> Checked<(Device<'_>, Vec<Value>, usize)> {
+pub(super) fn deletable(caller: &crate::http::Caller) -> Checked<(Device<'_>, Vec<Value>, usize)> {
     let mut device = Device::new(caller);
     device.sync(&[])?;
     let others = device.held.0.len();

@@ -1,13 +1,12 @@
 //! Reconcile by ranges of keys. Rules P-60 to P-63.
 
-use std::collections::BTreeMap;
-
 use serde_json::{Value, json};
 
 use crate::check::{Check, Checked};
 use crate::device::{Device, of_items};
 use crate::fingerprint::EMPTY;
 use crate::http::{Answer, same};
+use crate::ranges::{reconcile, reconciled, repair, tell_all};
 use crate::run::Run;
 use crate::talk::{all_shared, deletion, edit, many, name, whole};
 
@@ -63,58 +62,6 @@ pub(super) const CHECKS: &[Check] = &[
         together,
     ),
 ];
-
-fn reconcile(device: &Device, ranges: &Value) -> Checked<Answer> {
-    device.call("reconcile", &json!({"ranges": ranges}))?.done()
-}
-
-/// The device's own items from one key to before another, as a range.
-fn tell(device: &Device, from: &str, to: &Value) -> Value {
-    json!({"from": from, "to": to, "items": device.held.items(from, to)})
-}
-
-/// All that it holds.
-fn tell_all(device: &Device) -> Value {
-    json!([tell(device, "", &Value::Null)])
-}
-
-/// Opens for a repair, as the device holds it.
-fn repair(device: &mut Device) -> Checked<Answer> {
-    let opened = device.open(&json!({"mode": "repair"}))?;
-    opened.is("/mode", &json!("repair"), "it was asked for (P-27)")?;
-    Ok(opened)
-}
-
-/// Asks until nothing differs; what came under `records`, `drop` and `send`, and how many calls it took.
-fn reconciled(device: &Device) -> Checked<(BTreeMap<&'static str, Vec<Value>>, usize)> {
-    let mut found = BTreeMap::from(["records", "drop", "send"].map(|list| (list, Vec::new())));
-    let all = device.held.items("", &Value::Null);
-    let whole = json!({"from": "", "to": null, "fingerprint": of_items(&all), "count": all.len()});
-    let mut asks = vec![whole];
-    let mut calls = 0;
-    while !asks.is_empty() {
-        let answer = reconcile(device, &json!(asks))?;
-        calls += 1;
-        answer.demand(calls < 20, "each round narrows the ranges, so it ends")?;
-        for (list, some) in &mut found {
-            some.extend(answer.list(&format!("/{list}"))?.iter().cloned());
-        }
-        asks.clear();
-        for range in answer.list("/ranges")? {
-            let from = range["from"].as_str().unwrap_or_default();
-            let own = device.held.items(from, &range["to"]);
-            if range["fingerprint"] == of_items(&own).as_str() {
-                continue;
-            }
-            asks.push(if own.len() < 32 {
-                tell(device, from, &range["to"])
-            } else {
-                json!({"from": from, "to": range["to"], "fingerprint": of_items(&own), "count": own.len()})
-            });
-        }
-    }
-    Ok((found, calls))
-}
 
 fn equal(run: &Run) -> Checked {
     let caller = run.user()?;
@@ -340,22 +287,12 @@ fn together(run: &Run) -> Checked {
         &json!("repair"),
         "it does not hold what is expected there",
     )?;
-    let (found, calls) = reconciled(&two)?;
-    opened.demand(
-        calls <= 6,
-        &format!("{calls} rounds for 120 records: few are needed"),
-    )?;
-    two.held.take(&found["records"])?;
-    for key in &found["drop"] {
-        two.held.0.remove(key.as_str().unwrap_or_default());
-    }
-    let send: Vec<Value> = found["send"]
-        .iter()
-        .map(|key| {
-            let held = two.held.at(key);
-            whole(held, &held["value"])
-        })
-        .collect();
+    let found = reconciled(&mut two, false)?;
+    let calls = found.calls;
+    let why = format!("{calls} rounds for 120 records: few are needed");
+    opened.demand(calls <= 6, &why)?;
+    found.apply(&mut two)?;
+    let send = found.asked(&two, None);
     opened.demand(
         send.len() == 2,
         "the spoilt one and the unknown one are asked for",

@@ -112,7 +112,7 @@ fn a_line_tells_rule_words_and_verdict() {
 }
 
 /// What a server may do wrong, and the rule whose check finds it.
-const FAULTS: [(&str, &str, Alter); 28] = [
+const FAULTS: [(&str, &str, Alter); 30] = [
     ("P-2", "takes any token", |it| {
         if it.status == 401 {
             it.status = 200;
@@ -242,6 +242,16 @@ const FAULTS: [(&str, &str, Alter); 28] = [
         if it.call.ends_with("/pull") && it.answer["records"].is_array() {
             let more = json!({"key": "k", "entity": "record", "value": 1, "fingerprint": ""});
             it.answer["records"].as_array_mut().unwrap().push(more);
+        }
+    }),
+    ("P-69", "forgets that it mirrors", |it| {
+        if it.answer["mirror"] == json!(true) {
+            it.answer["mirror"] = json!(false);
+        }
+    }),
+    ("P-71", "deletes without asking", |it| {
+        if it.status == 423 {
+            it.status = 200;
         }
     }),
     ("P-57", "settles twice", |it| {
