@@ -14,9 +14,9 @@ export async function open(options: OpenOptions): Promise<Database> {
   const connection = server === undefined ? undefined : { server, token, sync };
   if (connection) connectOptions(connection);
   await load(options.wasm);
-  const { name, strict, datastore, deviceName, indexes } = looked;
+  const { name, strict, datastore, device, indexes } = looked;
   const database = new LocalDatabase(name);
-  database.begin(await answer(openCore(name, strict, datastore, deviceName, JSON.stringify(indexes), database.host)));
+  database.begin(await answer(openCore(name, strict, datastore, device, JSON.stringify(indexes), database.host)));
   if (connection) await database.connect(connection);
   return database;
 }

@@ -10,7 +10,8 @@ export interface Looked {
   /** An entity and its fields each. */
   indexes: string[][];
   datastore: string | undefined;
-  deviceName: string | undefined;
+  /** Its description as JSON. */
+  device: string | undefined;
 }
 
 /** A server, looked at. */
@@ -24,7 +25,7 @@ export interface Server {
 export function openOptions(options: OpenOptions): Looked {
   const example = "Open a database like this: open({ name: 'notes', server: 'https://sync.example.com', token }).";
   if (typeof options !== 'object' || options === null) throw invalid('open takes an object of options', example);
-  const { name, datastore, deviceName, durability } = options;
+  const { name, datastore, device, durability } = options;
   if (typeof name !== 'string' || name === '') throw invalid('open needs `name`, a string', example);
   if (durability !== undefined && durability !== 'relaxed' && durability !== 'strict') {
     throw invalid(`there is no durability ${quote(durability)}`, "Take 'relaxed' or 'strict'.");
@@ -34,7 +35,7 @@ export function openOptions(options: OpenOptions): Looked {
     strict: durability === 'strict',
     indexes: declared(options.indexes),
     datastore: text(datastore, 'datastore'),
-    deviceName: text(deviceName, 'deviceName'),
+    device: device && JSON.stringify({ name: text(device.name, 'device.name'), direction: device.direction, mirror: device.mirror }),
   };
 }
 

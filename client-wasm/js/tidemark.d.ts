@@ -22,8 +22,8 @@ export interface OpenOptions {
   sync?: 'auto' | 'manual' | undefined;
   /** When a write counts as saved: once the system has it (`relaxed`, the default), or once it is flushed to the disk. */
   durability?: 'relaxed' | 'strict' | undefined;
-  /** A name for this device that its owner recognises in a list. */
-  deviceName?: string | undefined;
+  /** What the server keeps of this device: a name that its owner recognises in a list; and which way its records flow, in each sync that does not ask for one. */
+  device?: { name?: string | undefined; direction?: SyncOptions['direction']; mirror?: SyncOptions['mirror'] } | undefined;
   /** The WebAssembly module, where the bundler does not find it by itself: its address, or its bytes. The first `open` decides. */
   wasm?: string | URL | BufferSource | WebAssembly.Module | undefined;
 }

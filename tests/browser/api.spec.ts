@@ -231,6 +231,49 @@ test('it syncs by itself: at start, after a change, when the network returns, an
   await expect.poll(async () => (await server.truth('alice')).length).toBe(2);
 });
 
+// D-55
+test('what the airbag holds is tried once, shown in every tab, and passes when it is confirmed', async ({ server, context }) => {
+  const device = await Device.open(context, server, 'alice', { sync: 'auto' });
+  const { page: tab } = await Device.open(context, server, 'alice', { sync: 'auto', device: { name: 'the other tab' } });
+  const keys = await device.create('note', Array.from({ length: 40 }, (_, n) => ({ n })));
+  await expect.poll(async () => (await server.truth('alice')).length).toBe(40);
+  for (const page of [device.page, tab]) await expect.poll(() => page.evaluate(() => [window.db.status.pending, window.db.status.in_sync])).toEqual([0, true]);
+  const tried: string[] = [];
+  context.on('request', request => {
+    if (request.url().endsWith('/v1/sync/open')) tried.push(request.url());
+  });
+  const told = (page: Page): Promise<void> =>
+    page.evaluate(() => {
+      Object.assign(window, { airbags: [] });
+      window.db.on('airbag', held => (window as unknown as { airbags: unknown[] }).airbags.push(held));
+    });
+  const airbags = (page: Page): Promise<unknown[]> => page.evaluate(() => (window as unknown as { airbags: unknown[] }).airbags);
+  await told(device.page);
+  await told(tab);
+  await device.page.evaluate(async keys => {
+    await window.db.batch(async tx => {
+      for (const key of keys) await tx.collection('note').delete(key);
+    });
+  }, keys.slice(0, 30));
+  const held = { mode: 'auto', deletes: 30, changes: 0, live: 40 };
+  for (const page of [device.page, tab]) {
+    await expect.poll(() => airbags(page)).toEqual([held]);
+    await expect.poll(() => page.evaluate(() => window.db.status.error?.code)).toBe('airbag');
+  }
+  // The network's coming back is no answer; other edits are.
+  await context.setOffline(true);
+  await context.setOffline(false);
+  await device.page.evaluate(key => window.db.collection('note').undo(key), keys[0] as string);
+  await expect.poll(() => airbags(tab)).toEqual([held, { ...held, deletes: 29 }]);
+  expect(tried).toHaveLength(2);
+
+  await device.page.evaluate(() => window.db.sync({ mode: 'auto', confirm: true }));
+  expect(await server.truth('alice')).toHaveLength(11);
+  for (const page of [device.page, tab]) {
+    await expect.poll(() => page.evaluate(() => window.db.status.error?.code)).toBe(undefined);
+  }
+});
+
 test('a full storage is told as quota, and leaves what was there', async ({ server, context }) => {
   const device = await Device.open(context, server, 'alice');
   await device.create('note', [{ text: 'before' }]);

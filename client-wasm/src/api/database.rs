@@ -56,7 +56,7 @@ pub fn open_core(
     name: String,
     strict: bool,
     datastore: Option<String>,
-    device_name: Option<String>,
+    device: Option<String>,
     indexes: String,
     host: Host,
 ) -> Promise {
@@ -70,7 +70,7 @@ pub fn open_core(
         let options = Options {
             indexes: declared(&indexes)?,
             datastore,
-            device_name,
+            device,
         };
         let events = Events::new(host.clone());
         let tell = events.clone();

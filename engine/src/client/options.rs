@@ -14,8 +14,8 @@ pub struct Options {
     pub indexes: Vec<DeclaredIndex>,
     /// The datastore to bind to at the first sync; `None`: the user's own.
     pub datastore: Option<String>,
-    /// A name for this device that its owner recognises.
-    pub device_name: Option<String>,
+    /// What the server is told of this device, as JSON text: PROTOCOL.md's `device`.
+    pub device: Option<String>,
 }
 
 /// One index: records of an entity, ordered by these fields.

@@ -163,10 +163,8 @@ impl<E: Environment> Session<'_, E> {
         request.text_if("last_sync", last_sync.as_deref());
         request.number("pending", self.total);
         request.text_if("fingerprint", fingerprint(root).as_deref());
-        if let Some(name) = &options.device_name {
-            let mut device = Request::with_capacity(name.len() + 16);
-            device.text("name", name);
-            request.json("device", &device.finish());
+        if let Some(device) = &options.device {
+            request.json("device", device);
         }
         request
     }
