@@ -11,6 +11,7 @@ mod failures;
 mod held;
 mod history;
 mod merging;
+mod oma;
 mod one_way;
 mod opening;
 mod pulling;

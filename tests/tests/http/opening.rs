@@ -185,39 +185,6 @@ fn a_late_open_and_a_copy_are_found_out() {
     assert_eq!(with(1, &[14, 15]), "");
 }
 
-/// P-24: nothing to do costs one round trip and less than 1 kB both ways.
-#[test]
-fn an_empty_sync_is_one_small_round_trip() {
-    let server = Server::start();
-    let client = server.client("alice");
-    let many = (0..300)
-        .map(|number| pending(number, &json!({"n": number})))
-        .collect();
-    let synced = sync(&client, 1, &Value::Null, many);
-    let holding = client.records();
-    // Also right after the push, before any finish: the mapping is told by the fingerprint.
-    for last_sync in [
-        &synced["push"]["max_checkin"],
-        &Value::Null,
-        &synced["push"]["max_checkin"],
-    ] {
-        let body = opening(
-            1,
-            json!({"attempts": [uuid(5)], "protocol": 1, "mode": "auto",
-            "last_sync": last_sync, "pending": 0, "fingerprint": fingerprint(&holding)}),
-        );
-        let answer = client.post("/v1/sync/open", &body);
-        let bytes = body.to_string().len() + answer.body.len();
-        assert!(bytes < 1000, "{bytes} bytes");
-        let answer = answer.done();
-        assert_eq!(answer["in_sync"], true);
-        assert_eq!(answer["last_sync"], answer["max_checkin"]);
-    }
-    // An empty device at an empty truth is in sync, too.
-    let fresh = open(&server.client("bob"), 2, json!({"fingerprint": EMPTY}));
-    assert_eq!(fresh["in_sync"], true);
-}
-
 /// P-26
 #[test]
 fn a_last_sync_that_was_never_issued_means_a_restored_truth() {

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde_json::{Value, json};
-use tidemark_tests::canonical::{datastore_fingerprint, record_fingerprint};
+use tidemark_tests::canonical::record_fingerprint;
 use tidemark_tests::device::{Device, Synced};
 use tidemark_tests::network::{Faults, Network};
 use tidemark_tests::server::Server;
@@ -150,47 +150,6 @@ fn tombstones_are_left_out_only_for_an_empty_device() {
     let tombstone = pull(&client, 2, base);
     assert_eq!(tombstone[0]["deleted"], true);
     assert_eq!(tombstone[0].get("value"), None);
-}
-
-/// P-46, P-16: what a device says it stored is what is expected of it.
-#[test]
-fn an_ack_tells_what_was_really_stored() {
-    let server = Server::start();
-    let client = server.client("alice");
-    made(
-        &client,
-        json!([pending(1, &json!("a long text")), pending(2, &json!(2))]),
-    );
-    let held = client.records();
-    let opened = open(&client, 2, json!({"pull": {}}));
-    let session = &opened["sync_uuid"];
-    let (long, short) = (&held[0], &held[1]);
-    let stored = record_fingerprint("record", &json!("a long"));
-    let acks = json!([{"key": long["key"], "fingerprint": stored},
-        {"key": short["key"], "rejected": "no place for numbers"}]);
-    client.done(
-        "/v1/sync/pull",
-        &json!({"sync_uuid": session, "cursor": null, "acks": acks}),
-    );
-    let holds = datastore_fingerprint([(long["key"].as_str().unwrap(), stored.as_str())]);
-    let finish = json!({"sync_uuid": session, "last_update": opened["max_checkin"],
-        "fingerprint": holds});
-    let finished = client.done("/v1/sync/finish", &finish);
-    assert_eq!(finished["in_sync"], true);
-    // What was rejected is offered again next time.
-    let again = open(
-        &client,
-        2,
-        json!({"last_sync": finished["last_sync"], "pending": 1,
-        "fingerprint": holds, "pull": {}}),
-    );
-    let offered: Vec<_> = again["pull"]["records"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|it| &it["key"])
-        .collect();
-    assert_eq!(offered, [&short["key"]]);
 }
 
 /// P-50
