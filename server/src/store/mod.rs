@@ -7,7 +7,7 @@ mod rows;
 mod sqlite;
 
 pub use error::StoreError;
-pub use finding::{Finding, Verified};
+pub use finding::{Finding, Repair, Verified};
 pub use gate::{Gate, Passage};
 pub(crate) use rows::{Datastore, Device, KeptConflict, KeptVersion, Session, Shown};
 pub(crate) use sqlite::{
@@ -67,6 +67,16 @@ impl Store {
     ) -> Result<Verified, StoreError> {
         let mut snapshot = self.backend.snapshot().await?;
         snapshot.verify(&mut tell).await
+    }
+
+    /// Mends what a verification found, in one short change.
+    ///
+    /// # Errors
+    /// The database could not be written.
+    pub async fn repair(&self, repair: &Repair) -> Result<(), StoreError> {
+        let mut change = self.change().await?;
+        change.repair(repair).await?;
+        change.commit().await
     }
 
     /// The same database behind a gate, for simulations.

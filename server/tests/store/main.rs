@@ -89,6 +89,8 @@ mod sqlite {
         verify:
             what_the_server_wrote_is_sound
             each_kind_of_damage_is_found
+            no_column_goes_unseen
+            what_is_certain_is_repaired
             a_finding_says_what_mends_it
             verifying_writes_nothing;
     }

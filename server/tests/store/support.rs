@@ -12,7 +12,7 @@ use std::{
 
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
-use sqlx::{Connection, Row, sqlite::SqliteConnection};
+use sqlx::{AssertSqlSafe, Connection, Row, sqlite::SqliteConnection};
 use tempfile::TempDir;
 use tidemark_engine::{
     fingerprint::{DatastoreFingerprint, RecordFingerprint},
@@ -105,10 +105,19 @@ impl World {
     }
 
     /// Does something to the file that no server would do.
-    pub(crate) async fn execute(&self, statement: &'static str) {
+    pub(crate) async fn execute(&self, statement: &str) {
+        assert_ne!(self.try_execute(statement).await, 0, "{statement}");
+    }
+
+    /// The same, of how many rows it is to be told.
+    pub(crate) async fn try_execute(&self, statement: &str) -> u64 {
         let mut connection = SqliteConnection::connect(&self.url).await.unwrap();
-        let done = sqlx::query(statement).execute(&mut connection).await;
-        assert_ne!(done.unwrap().rows_affected(), 0, "{statement}");
+        let query = sqlx::query(AssertSqlSafe(statement.to_owned()));
+        query
+            .execute(&mut connection)
+            .await
+            .unwrap()
+            .rows_affected()
     }
 
     /// What a verification finds.
@@ -120,6 +129,21 @@ impl World {
         store.close().await;
         assert_eq!(verified.findings, findings.len() as u64);
         findings
+    }
+
+    /// Mends what a verification can mend for certain; what is found after that.
+    pub(crate) async fn repaired(&self) -> Vec<String> {
+        let store = Store::existing(&self.url).await.unwrap();
+        for _ in 0..3 {
+            let mut repairs = BTreeSet::new();
+            let tell = |finding: Finding| repairs.extend(finding.repair);
+            store.verify(tell).await.unwrap();
+            for repair in &repairs {
+                store.repair(repair).await.unwrap();
+            }
+        }
+        store.close().await;
+        self.verified().await
     }
 
     /// The files of the database, byte for byte.

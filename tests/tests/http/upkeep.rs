@@ -151,6 +151,33 @@ fn verify_works_beside_the_server() {
     assert_eq!(error, "tidemark: one thing is wrong\n");
 }
 
+/// T-71, T-70: what can be mended for certain is, while the server runs; what cannot is told still.
+#[test]
+fn verify_repairs_beside_the_server() {
+    let server = Server::start();
+    let (checkin, record) = edited(&server, 3);
+    by_hand(&server, "update datastore set live = live + 7");
+    assert_eq!(on(&server, "verify", &[]).status.code(), Some(1));
+    let mended = on(&server, "verify", &["--repair"]);
+    assert_eq!(mended.status.code(), Some(0), "{}", said(&mended));
+    assert!(said(&mended).contains("(`tidemark verify --repair` does)"));
+    assert!(said(&mended).contains("mended by 1 changes; looking again"));
+    by_hand(
+        &server,
+        "update version set value = '{\"at\":9}' where superseded is null",
+    );
+    let broken = on(&server, "verify", &["--repair"]);
+    assert_eq!(broken.status.code(), Some(1), "{}", said(&broken));
+    // What the datastore's fingerprint speaks for is put back by hand, as told.
+    by_hand(
+        &server,
+        "update version set value = '{\"at\":3}' where superseded is null",
+    );
+    let edit = changed(&record["key"], &checkin, &json!({"at": 4}));
+    sync(&server.client("alice"), 1, &checkin, json!([edit]));
+    assert!(on(&server, "verify", &[]).status.success());
+}
+
 /// T-64: while devices push and pull, the server compacts by itself, another process compacts and
 /// one verifies; every call is answered, and all agree.
 #[test]

@@ -4,7 +4,10 @@
 use futures_util::TryStreamExt;
 use tidemark_engine::fingerprint::{DatastoreFingerprint, RecordFingerprint};
 
-use super::{super::StoreError, Report, Row, Snapshot, when};
+use super::{
+    super::{super::Repair, StoreError},
+    Report, Row, Snapshot, when,
+};
 
 /// Commits and versions after ?2, the newest first; a version with what it superseded.
 const EVENTS: &str = "\
@@ -16,6 +19,10 @@ const EVENTS: &str = "\
       order by old.checkin desc limit 1) \
     from version new indexed by version_window where new.datastore = ?1 and new.checkin > ?2 \
     order by 1 desc";
+
+const COUNT_LIVE: &str = "\
+    update datastore set live = (select count(*) from version \
+    where datastore = ?1 and superseded is null and deleted = 0) where id = ?1";
 
 /// Whether the kept sum is that of the kept fingerprints: then a value that does not fit its
 /// fingerprint is the one that is wrong.
@@ -148,7 +155,9 @@ impl Snapshot {
                 "it is said to have {} live records, and has {live}",
                 row.live
             );
-            report.say("its row", wrong, format!("set `live` to {live}"));
+            let counted = Repair::of(&row.id, COUNT_LIVE);
+            let mend = format!("set `live` to {live}");
+            report.say_with("its row", wrong, mend, Some(counted));
         }
         let from = row.fingerprints_from.max(row.forgotten);
         let mut events = sqlx::query_as::<_, Event>(EVENTS)

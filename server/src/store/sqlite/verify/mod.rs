@@ -3,9 +3,13 @@
 //!
 //! Rows are read as they are, not decoded: what cannot be read is a finding, not an error.
 
+mod check;
 mod commits;
+mod conflicts;
+mod datastores;
+mod devices;
 mod names;
-mod rest;
+mod sessions;
 mod sums;
 mod versions;
 
@@ -15,8 +19,8 @@ use futures_util::TryStreamExt;
 use tidemark_protocol::Checkin;
 
 use super::{
-    super::{Finding, StoreError, Verified},
-    Snapshot,
+    super::{Finding, Repair, StoreError, Verified},
+    Change, Snapshot,
 };
 
 /// Who is told of findings, one by one.
@@ -31,6 +35,17 @@ struct Report<'a> {
 
 impl Report<'_> {
     fn say(&mut self, place: impl Display, wrong: impl Into<String>, mend: impl Into<String>) {
+        self.say_with(place, wrong, mend, None);
+    }
+
+    /// The same, with what mends it for certain.
+    fn say_with(
+        &mut self,
+        place: impl Display,
+        wrong: impl Into<String>,
+        mend: impl Into<String>,
+        repair: Option<Repair>,
+    ) {
         self.verified.findings += 1;
         (self.tell)(Finding {
             place: match self.datastore.as_str() {
@@ -39,6 +54,7 @@ impl Report<'_> {
             },
             wrong: wrong.into(),
             mend: mend.into(),
+            repair,
         });
     }
 }
@@ -49,6 +65,7 @@ struct Row {
     id: String,
     head: i64,
     forgotten: Option<i64>,
+    history_from: Option<i64>,
     fingerprints_from: Option<i64>,
     sums_at: Option<i64>,
     fingerprint: String,
@@ -94,6 +111,19 @@ impl Snapshot {
                 report.say("the file", wrong, mend);
             }
         }
+        Ok(())
+    }
+}
+
+impl Change {
+    /// Mends what was found.
+    pub(crate) async fn repair(&mut self, repair: &Repair) -> Result<(), StoreError> {
+        let query = sqlx::query(repair.statement).bind(&repair.datastore);
+        let query = match &repair.version {
+            Some((key, checkin)) => query.bind(key).bind(checkin),
+            None => query,
+        };
+        query.execute(&mut *self.tx).await?;
         Ok(())
     }
 }

@@ -2,13 +2,13 @@
 
 use futures_util::TryStreamExt;
 use tidemark_engine::key::derived_key;
-use tidemark_protocol::LocalId;
+use tidemark_protocol::{DeviceId, LocalId};
 use uuid::Uuid;
 
 use super::{super::StoreError, Report, Row, Snapshot, when};
 
 const NAMES: &str = "\
-    select local_id, key, checkin, \
+    select local_id, key, device, checkin, \
     exists (select 1 from version where version.datastore = ?1 and version.key = local_key.key) \
       as is_there, \
     exists (select 1 from commits where commits.datastore = ?1 \
@@ -19,6 +19,7 @@ const NAMES: &str = "\
 struct Name {
     local_id: String,
     key: Option<String>,
+    device: String,
     checkin: Option<i64>,
     is_there: bool,
     is_issued: bool,
@@ -31,6 +32,9 @@ impl Name {
         let Ok(local_id) = LocalId::parse(&self.local_id) else {
             return Some(("it is no UUID".to_owned(), "delete the row"));
         };
+        if DeviceId::parse(&self.device).is_err() {
+            return Some(("its device is none".to_owned(), UNSURE));
+        }
         let (key, checkin) = match (&self.key, self.checkin) {
             (None, None) => return None,
             (Some(key), Some(checkin)) => (key, checkin),

@@ -3,7 +3,10 @@
 use futures_util::TryStreamExt;
 use tidemark_engine::fingerprint::{DatastoreFingerprint, RecordFingerprint};
 
-use super::{super::StoreError, Report, Row, Snapshot, when};
+use super::{
+    super::{super::Repair, StoreError},
+    Report, Row, Snapshot, when,
+};
 
 /// What lived at ?2, each row with the bucket that it belongs to.
 const ROWS: &str = "\
@@ -17,6 +20,8 @@ const BUCKETS: &str =
     "select from_key, count, fingerprint from range_sum where datastore = ?1 order by from_key";
 
 const MEND: &str = "set the datastore's `sums_at` to null: they are worked out anew";
+
+const ANEW: &str = "update datastore set sums_at = null where id = ?1";
 
 #[derive(sqlx::FromRow)]
 struct Kept {
@@ -40,7 +45,8 @@ impl Snapshot {
             .await?;
         if sums_at > row.head || kept.first().is_none_or(|first| !first.from_key.is_empty()) {
             let wrong = format!("its sums as of {} are not whole", when(sums_at));
-            report.say("its row", wrong, MEND);
+            let anew = Repair::of(&row.id, ANEW);
+            report.say_with("its row", wrong, MEND, Some(anew));
             return Ok(());
         }
         let mut sums = vec![(0, DatastoreFingerprint::EMPTY); kept.len()];
@@ -67,7 +73,9 @@ impl Snapshot {
                     "it is said to hold {} records of {}, and holds {count} of {sum}",
                     kept.count, kept.fingerprint
                 );
-                report.say(format!("sum from {:?}", kept.from_key), wrong, MEND);
+                let anew = Repair::of(&row.id, ANEW);
+                let place = format!("sum from {:?}", kept.from_key);
+                report.say_with(place, wrong, MEND, Some(anew));
             }
         }
         Ok(())

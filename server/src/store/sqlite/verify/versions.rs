@@ -8,9 +8,24 @@ use tidemark_engine::{
 };
 use tidemark_protocol::{Checkin, DeviceId, Key, Timestamp};
 
-use super::{super::StoreError, Report, Row, Snapshot, commits::Sums, when};
+use super::{
+    super::{super::Repair, StoreError},
+    Report, Row, Snapshot,
+    commits::Sums,
+    when,
+};
 
 const VERSIONS: &str = "select * from version where datastore = ?1 order by key, checkin";
+
+/// The version ?3 of the key ?2 ends with the next.
+const CHAIN: &str = "\
+    update version set superseded = (select min(next.checkin) from version next \
+      where next.datastore = ?1 and next.key = ?2 and next.checkin > version.checkin) \
+    where datastore = ?1 and key = ?2 and checkin = ?3";
+
+/// The version ?3 of the key ?2 changed the whole value, for all that is known.
+const UNSTAMP: &str =
+    "update version set stamps = '' where datastore = ?1 and key = ?2 and checkin = ?3";
 
 /// A version's row, undecoded.
 #[derive(sqlx::FromRow)]
@@ -28,6 +43,38 @@ struct Version {
     fingerprint: Option<String>,
 }
 
+/// What is wrong with a version.
+struct Fault {
+    wrong: String,
+    mend: String,
+    /// What mends it for certain: [`CHAIN`] or [`UNSTAMP`].
+    repair: Option<&'static str>,
+}
+
+impl Fault {
+    fn new(wrong: impl Into<String>, mend: impl Into<String>) -> Self {
+        Self {
+            wrong: wrong.into(),
+            mend: mend.into(),
+            repair: None,
+        }
+    }
+
+    fn mended_by(self, statement: &'static str) -> Self {
+        Self {
+            repair: Some(statement),
+            ..self
+        }
+    }
+
+    fn say(self, row: &Row, version: &Version, report: &mut Report<'_>) {
+        let repair = self
+            .repair
+            .map(|statement| Repair::of_version(&row.id, &version.key, version.checkin, statement));
+        report.say_with(version.place(), self.wrong, self.mend, repair);
+    }
+}
+
 const FROM_A_DEVICE: &str = "the datastore's fingerprint speaks for the record's: put back the value \
      that comes to it, from a backup or from a device that holds the record";
 const FROM_A_BACKUP: &str = "restore the row from a backup";
@@ -38,23 +85,21 @@ impl Version {
     }
 
     /// What is wrong with it by itself, and what would mend it.
-    fn faults(&self, row: &Row, sums: Sums) -> Vec<(String, String)> {
+    fn faults(&self, row: &Row, sums: Sums) -> Vec<Fault> {
         let mut faults = Vec::new();
-        let mut fault = |wrong: &str, mend: &str| faults.push((wrong.to_owned(), mend.to_owned()));
         if Key::parse(&self.key).is_err() {
-            fault("its key is none", FROM_A_BACKUP);
+            faults.push(Fault::new("its key is none", FROM_A_BACKUP));
         }
         if self.checkin > row.head {
-            fault(
+            faults.push(Fault::new(
                 "it is later than the head",
                 "set the datastore's head to its checkin",
-            );
+            ));
         }
         if self.superseded.is_some_and(|by| by <= self.checkin) {
-            fault(
-                "it is superseded by what is not later",
-                "set `superseded` to the checkin of its key's next version, or to null",
-            );
+            let mend = "set `superseded` to the checkin of its key's next version, or to null";
+            let fault = Fault::new("it is superseded by what is not later", mend);
+            faults.push(fault.mended_by(CHAIN));
         }
         let times = [&self.created, &self.updated];
         let is_time = |time: &&Option<String>| {
@@ -62,15 +107,16 @@ impl Version {
             time.is_some_and(|time| Timestamp::parse(time).is_ok())
         };
         if !times.iter().all(is_time) {
-            fault("a time of it cannot be read", FROM_A_BACKUP);
+            faults.push(Fault::new("a time of it cannot be read", FROM_A_BACKUP));
         }
-        if let Some(wrong) = self.stamps_fault() {
-            fault(
-                wrong,
-                "set `stamps` to the empty text, which says that the whole value changed then",
-            );
+        if DeviceId::parse(&self.device).is_err() {
+            faults.push(Fault::new("its device is none", FROM_A_BACKUP));
+        } else if let Some(wrong) = self.stamps_fault() {
+            let mend =
+                "set `stamps` to the empty text, which says that the whole value changed then";
+            faults.push(Fault::new(wrong, mend).mended_by(UNSTAMP));
         }
-        faults.extend(self.content_fault(sums));
+        faults.extend(self.content_fault(row, sums));
         faults
     }
 
@@ -92,8 +138,8 @@ impl Version {
         (!is_own).then_some("no field's stamp is of the commit that made it")
     }
 
-    fn content_fault(&self, sums: Sums) -> Option<(String, String)> {
-        let fault = |wrong: &str, mend: &str| Some((wrong.to_owned(), mend.to_owned()));
+    fn content_fault(&self, row: &Row, sums: Sums) -> Option<Fault> {
+        let fault = |wrong: &str, mend: &str| Some(Fault::new(wrong, mend));
         if self.deleted {
             return match (&self.value, &self.fingerprint) {
                 (None, None) => None,
@@ -109,6 +155,10 @@ impl Version {
             return match (self.superseded, kept) {
                 (None, _) => fault("it is live, and its value is missing", FROM_A_DEVICE),
                 (Some(_), None) => fault("its fingerprint cannot be read", FROM_A_BACKUP),
+                (Some(by), Some(_)) if Some(by) > row.history_from => fault(
+                    "its value is missing, of a time that can be shown still",
+                    "set the datastore's `history_from` to the checkin that superseded it",
+                ),
                 (Some(_), Some(_)) => None,
             };
         };
@@ -124,49 +174,40 @@ impl Version {
             );
             let set = format!("set its fingerprint to {computed}");
             let mend = if sums.agree { FROM_A_DEVICE } else { &set };
-            return Some((wrong, mend.to_owned()));
+            return Some(Fault::new(wrong, mend));
         }
         if canonical.as_str() != value {
             let mend = format!("set the value to {}", canonical.as_str());
-            return Some(("its value is not canonical".to_owned(), mend));
+            return Some(Fault::new("its value is not canonical", mend));
         }
         None
     }
 
     /// What does not fit between this version and the next of its key.
-    fn gap(&self, next: &Self) -> Option<(String, String)> {
-        let mend = format!("set `superseded` of this one to {}", next.checkin);
+    fn gap(&self, next: &Self) -> Option<Fault> {
         if self.entity != next.entity || self.created != next.created {
             let wrong = format!("`entity` or `created` changes at {}", when(next.checkin));
-            return Some((wrong, FROM_A_BACKUP.to_owned()));
+            return Some(Fault::new(wrong, FROM_A_BACKUP));
         }
-        match self.superseded {
-            Some(by) if by == next.checkin => None,
-            Some(by) => Some((
-                format!(
-                    "it is superseded at {}, and the next version is of {}",
-                    when(by),
-                    when(next.checkin)
-                ),
-                mend,
-            )),
-            None => Some((
-                format!(
-                    "it is live, and so is a later one, of {}",
-                    when(next.checkin)
-                ),
-                mend,
-            )),
-        }
+        let then = when(next.checkin);
+        let wrong = match self.superseded {
+            Some(by) if by == next.checkin => return None,
+            Some(by) => {
+                let by = when(by);
+                format!("it is superseded at {by}, and the next version is of {then}")
+            }
+            None => format!("it is live, and so is a later one, of {then}"),
+        };
+        let mend = format!("set `superseded` of this one to {}", next.checkin);
+        Some(Fault::new(wrong, mend).mended_by(CHAIN))
     }
 
     /// What is wrong with it as its key's last.
-    fn end(&self) -> Option<(String, String)> {
-        let by = self.superseded?;
-        Some((
-            format!("it is superseded at {}, and nothing follows", when(by)),
-            "set `superseded` to null".to_owned(),
-        ))
+    fn end(&self) -> Option<Fault> {
+        let by = when(self.superseded?);
+        let wrong = format!("it is superseded at {by}, and nothing follows");
+        let mend = "restore what followed from a backup; if nothing did, set `superseded` to null";
+        Some(Fault::new(wrong, mend))
     }
 }
 
@@ -190,22 +231,22 @@ impl Snapshot {
                 } else {
                     previous.end()
                 };
-                if let Some((wrong, mend)) = fault {
-                    report.say(previous.place(), wrong, mend);
+                if let Some(fault) = fault {
+                    fault.say(row, previous, report);
                 }
             }
-            for (wrong, mend) in version.faults(row, sums) {
-                report.say(version.place(), wrong, mend);
+            for fault in version.faults(row, sums) {
+                fault.say(row, &version, report);
             }
             previous = Some(Version {
                 value: None,
                 ..version
             });
         }
-        if let Some((last, (wrong, mend))) =
-            previous.and_then(|last| Some((last.place(), last.end()?)))
+        if let Some(last) = previous
+            && let Some(fault) = last.end()
         {
-            report.say(last, wrong, mend);
+            fault.say(row, &last, report);
         }
         Ok(())
     }
