@@ -10,6 +10,7 @@ extern crate alloc;
 
 mod conflict;
 mod datastore;
+mod device;
 mod finish;
 mod history;
 mod id;
@@ -26,13 +27,12 @@ mod time;
 
 pub use conflict::{Conflict, ConflictSide, ConflictsAnswer, SettleAnswer, SettleRequest};
 pub use datastore::{AirbagThresholds, DatastoreAnswer, DatastoreRequest, RetentionPeriods};
+pub use device::{DeviceAnswer, DeviceDescription, DeviceRequest, DevicesAnswer, ForgetAnswer};
 pub use finish::{CancelAnswer, CancelRequest, FinishAnswer, FinishRequest};
 pub use history::{HistoryAnswer, RecordVersion};
 pub use id::{DeviceId, IdError, Key, LocalId, SessionId};
 pub use limits::Limits;
-pub use open::{
-    ConflictSummary, DeviceDescription, Direction, Mode, OpenAnswer, OpenRequest, Previous,
-};
+pub use open::{ConflictSummary, Direction, Mode, OpenAnswer, OpenRequest, Previous};
 pub use policy::{ConflictPolicy, UnknownPolicy};
 pub use problem::{Code, Problem};
 pub use pull::{Ack, PullAnswer, PullRequest};

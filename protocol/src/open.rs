@@ -5,8 +5,8 @@ use alloc::{string::String, vec::Vec};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Checkin, DeviceId, FinishAnswer, FinishRequest, Limits, PROTOCOL_VERSION, PullAnswer,
-    PullRequest, PushAnswer, PushRequest, Ridden, SessionId,
+    Checkin, DeviceDescription, DeviceId, FinishAnswer, FinishRequest, Limits, PROTOCOL_VERSION,
+    PullAnswer, PullRequest, PushAnswer, PushRequest, Ridden, SessionId,
 };
 
 /// How a sync brings both sides together; `auto` leaves the choice to the server.
@@ -73,14 +73,6 @@ impl Direction {
     pub const fn is_both(&self) -> bool {
         matches!(self, Self::Both)
     }
-}
-
-/// What a device tells of itself.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct DeviceDescription {
-    /// A name that its owner recognises.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub name: Option<String>,
 }
 
 const fn spoken_version() -> u32 {

@@ -2,6 +2,7 @@
 
 mod compaction;
 mod deletions;
+mod device;
 mod open;
 mod overriding;
 mod policies;

@@ -3,6 +3,7 @@
 
 mod compact;
 mod conformance;
+mod devices;
 mod serve;
 mod token;
 mod upkeep;
@@ -30,6 +31,8 @@ enum Verb {
     /// Look at every row of a database, and tell what is wrong; a server may run on it.
     Verify(verify::Arguments),
     Conformance(conformance::Arguments),
+    /// List the devices of a database, reset one, fix its direction, forget it; a server may run on it.
+    Devices(devices::Arguments),
     /// Print a token for a user, signed with a shared secret (HS256).
     Token(token::Arguments),
 }
@@ -41,6 +44,7 @@ pub fn run() -> ExitCode {
         Verb::Compact(arguments) => compact::run(arguments),
         Verb::Verify(arguments) => verify::run(arguments),
         Verb::Conformance(arguments) => conformance::run(arguments),
+        Verb::Devices(arguments) => devices::run(arguments),
         Verb::Token(arguments) => token::run(&arguments),
     };
     match done {

@@ -8,6 +8,7 @@ mod caller;
 mod conflicts;
 mod datastores;
 mod dev;
+mod devices;
 mod drain;
 mod error;
 mod health;
@@ -21,7 +22,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::routing::{get, post};
+use axum::routing::{get, patch, post};
 
 pub(crate) use serve::Server;
 
@@ -41,6 +42,7 @@ struct App {
 /// All that is served.
 fn routes(config: &Config, app: App) -> Router {
     let datastore = get(datastores::look).patch(datastores::set);
+    let device = patch(devices::set).delete(devices::forget);
     let api = Router::new()
         .route("/v1/sync/open", post(sync::open))
         .route("/v1/sync/push", post(sync::push))
@@ -53,6 +55,8 @@ fn routes(config: &Config, app: App) -> Router {
         .route("/v1/conflicts", get(conflicts::page))
         .route("/v1/conflicts/{id}", post(conflicts::settle))
         .route("/v1/datastores/{id}", datastore)
+        .route("/v1/devices", get(devices::list))
+        .route("/v1/devices/{device_uuid}", device)
         .route("/v1/openapi.json", get(openapi::document))
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))

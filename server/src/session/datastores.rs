@@ -19,7 +19,7 @@ const ENTITIES_MAX: usize = 256;
 /// Longer than any clock here reaches back.
 const RETENTION_MAX_SECONDS: u64 = 1_000 * 365 * 24 * 60 * 60;
 
-const OWNER: &str = "owner";
+pub(super) const OWNER: &str = "owner";
 
 impl Service {
     pub(super) async fn look_at_datastore(

@@ -34,6 +34,7 @@ impl Service {
         }
         change.finish_device(&session, last_sync, &request).await?;
         if in_sync {
+            change.clear_reset(&session).await?;
             change.end_session(&session).await?;
         } else {
             tell_mismatch(&session, &datastore, last_sync);

@@ -9,6 +9,7 @@ mod clearing;
 mod compaction;
 mod conflicts;
 mod datastores;
+mod devices;
 mod finish;
 mod fold;
 mod history;
@@ -28,9 +29,10 @@ use serde::Serialize;
 use tidemark_engine::truth::Rules;
 use tidemark_protocol::{
     CancelAnswer, CancelRequest, Checkin, Code, ConflictsAnswer, DatastoreAnswer, DatastoreRequest,
-    DeviceId, FinishAnswer, FinishRequest, HistoryAnswer, OpenAnswer, OpenRequest, Problem,
-    PullAnswer, PullRequest, PushAnswer, PushRequest, ReconcileAnswer, ReconcileRequest,
-    ServerRecord, SessionId, SettleAnswer, SettleRequest,
+    DeviceAnswer, DeviceId, DeviceRequest, DevicesAnswer, FinishAnswer, FinishRequest,
+    ForgetAnswer, HistoryAnswer, OpenAnswer, OpenRequest, Problem, PullAnswer, PullRequest,
+    PushAnswer, PushRequest, ReconcileAnswer, ReconcileRequest, ServerRecord, SessionId,
+    SettleAnswer, SettleRequest,
 };
 use tokio::sync::broadcast;
 
@@ -248,6 +250,45 @@ impl Service {
         request: DatastoreRequest,
     ) -> Result<DatastoreAnswer, Problem> {
         self.set_datastore(caller, id, request).await
+    }
+
+    /// The devices of a datastore, those seen last first.
+    ///
+    /// # Errors
+    /// `not_found`.
+    pub async fn devices(
+        &self,
+        caller: &Caller,
+        datastore: Option<&str>,
+    ) -> Result<DevicesAnswer, Problem> {
+        self.list_devices(caller, datastore).await
+    }
+
+    /// Sets something for a device of the named datastore, or of the caller's own.
+    ///
+    /// # Errors
+    /// `not_found`, `forbidden`, `malformed`.
+    pub async fn change_device(
+        &self,
+        caller: &Caller,
+        datastore: Option<&str>,
+        device: &str,
+        request: DeviceRequest,
+    ) -> Result<DeviceAnswer, Problem> {
+        self.set_device(caller, datastore, device, &request).await
+    }
+
+    /// Forgets a device of the named datastore, or of the caller's own.
+    ///
+    /// # Errors
+    /// `not_found`, `forbidden`.
+    pub async fn forget_device(
+        &self,
+        caller: &Caller,
+        datastore: Option<&str>,
+        device: &str,
+    ) -> Result<ForgetAnswer, Problem> {
+        self.drop_device(caller, datastore, device).await
     }
 
     /// Whether the store answers.

@@ -9,7 +9,7 @@ use tidemark_protocol::{
 };
 
 use super::{Caller, Service, problem::no_datastore, refresh::note_return};
-use crate::store::{Datastore, Session, Snapshot};
+use crate::store::{Datastore, Device, Session, Snapshot};
 
 impl Service {
     /// Works off an open that nothing rides on.
@@ -37,7 +37,10 @@ impl Service {
         let Some(datastore) = snapshot.datastore_of(&caller.user, named).await? else {
             return Ok(None);
         };
-        let view = open_view(&mut snapshot, caller, &datastore, request).await?;
+        let known = own_device(&mut snapshot, caller, &datastore, request).await?;
+        let fixed = known.fixed.described(request.device.as_ref())?;
+        let request = &*fixed.applied(request)?;
+        let view = open_view(&mut snapshot, &datastore, &known, request).await?;
         match truth::open(request, &view)? {
             Opened::InSync => Ok(Some(self.in_sync(datastore, view.flow))),
             Opened::Session { .. } => Ok(None),
@@ -59,7 +62,10 @@ impl Service {
             }
             None => change.create_datastore(&caller.user, now).await?,
         };
-        let view = open_view(&mut change, caller, &datastore, request).await?;
+        let known = own_device(&mut change, caller, &datastore, request).await?;
+        let fixed = known.fixed.described(request.device.as_ref())?;
+        let request = &*fixed.applied(request)?;
+        let view = open_view(&mut change, &datastore, &known, request).await?;
         let opened = truth::open(request, &view)?;
         let Opened::Session {
             mode,
@@ -98,6 +104,9 @@ impl Service {
             .await?;
         if !view.is_issued {
             note_return(&mut change, &session, view.attempt, &request.attempts).await?;
+        }
+        if fixed != known.fixed {
+            change.fix_device(&datastore.id, device, fixed).await?;
         }
         if matches!(mode, Mode::Refresh | Mode::PullTruth) {
             change.forget_exceptions(&session).await?;
@@ -139,25 +148,32 @@ impl Service {
     }
 }
 
-/// What the truth knows of the device that opens; its cost does not grow with the records.
-async fn open_view(
+/// What is known of the device that opens: nothing, if it is new.
+async fn own_device(
     snapshot: &mut Snapshot,
     caller: &Caller,
     datastore: &Datastore,
     request: &OpenRequest,
+) -> Result<Device, Problem> {
+    let device = snapshot.device(&datastore.id, request.device_uuid).await?;
+    match device {
+        Some(known) if known.user != caller.user => Err(Problem::new(
+            Code::StaleDevice,
+            "This device was somebody else's: it takes a new `device_uuid`.",
+        )),
+        known => Ok(known.unwrap_or_default()),
+    }
+}
+
+/// What the truth knows of the device that opens; its cost does not grow with the records.
+async fn open_view(
+    snapshot: &mut Snapshot,
+    datastore: &Datastore,
+    known: &Device,
+    request: &OpenRequest,
 ) -> Result<OpenView, Problem> {
     let flow = Flow::of(request.mode, request.direction, request.mirror)?;
     let device = request.device_uuid;
-    let known = snapshot.device(&datastore.id, device).await?;
-    if known
-        .as_ref()
-        .is_some_and(|known| known.user != caller.user)
-    {
-        return Err(Problem::new(
-            Code::StaleDevice,
-            "This device was somebody else's: it takes a new `device_uuid`.",
-        ));
-    }
     let head = Some(datastore.head);
     let expected_at_head =
         expected(snapshot, &datastore.id, device, head, datastore.fingerprint).await?;
@@ -175,11 +191,10 @@ async fn open_view(
         }
         None => None,
     };
-    let seen = known.as_ref().map(|known| known.seen);
     Ok(OpenView {
         head: datastore.head,
-        attempt: known.and_then(|known| known.attempt),
-        seen: seen.and_then(|seen| Checkin::from_micros(seen).ok()),
+        attempt: known.attempt,
+        seen: known.seen.and_then(|seen| Checkin::from_micros(seen).ok()),
         is_issued: claimed.is_some(),
         forgotten: datastore.forgotten,
         mark: datastore.mark,

@@ -4,7 +4,7 @@ use sha2::{Digest, Sha256};
 use tidemark_engine::{
     fingerprint::DatastoreFingerprint,
     json::Canonical,
-    truth::{Airbag, Answer, Conflict, Flow, Head, Mark, Place, Policies, Retention},
+    truth::{Airbag, Answer, Conflict, Fixed, Flow, Head, Mark, Place, Policies, Retention},
     version::Version,
 };
 use tidemark_protocol::{Checkin, ConflictSummary, DeviceId, LocalId, Mode, SessionId};
@@ -77,8 +77,12 @@ pub(crate) struct Device {
     pub(crate) attempt: Option<uuid::Uuid>,
     /// How many commits it has made.
     pub(crate) tick: u64,
-    /// When it last opened or finished, in microseconds since 1970.
-    pub(crate) seen: i64,
+    /// When it last opened or finished, in microseconds since 1970; `None`: it is new.
+    pub(crate) seen: Option<i64>,
+    /// What is fixed for it.
+    pub(crate) fixed: Fixed,
+    /// Nothing more is known of it than whose it is, and what it has pushed.
+    pub(crate) is_forgotten: bool,
 }
 
 /// An open session.

@@ -285,7 +285,7 @@ pub(crate) async fn each_kind_of_damage_is_found(_: World) {
 }
 
 /// What may hold anything of its type, so that no row can be told from a wrong one.
-const FREE: [(&str, &str); 22] = [
+const FREE: [(&str, &str); 23] = [
     ("acked", "key"),
     ("acked", "fingerprint"),
     ("acked", "rejected"),
@@ -303,6 +303,7 @@ const FREE: [(&str, &str); 22] = [
     ("reconciled", "checkin"),
     ("reconciled", "asked"),
     ("session", "tombstones"),
+    ("session", "deleted"),
     ("session", "from_key"),
     ("session", "pulled_key"),
     ("session", "remaining"),

@@ -7,6 +7,7 @@ mod comparing;
 mod conflicts;
 mod conformance;
 mod datastores;
+mod devices;
 mod failures;
 mod held;
 mod history;

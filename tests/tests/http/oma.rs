@@ -1,6 +1,6 @@
 //! The cases of OMA's smart sync, each as its notes tell it, played by a phone: it has little room,
 //! stores what it was sent in forms of its own, and acks each record with what it really stored.
-//! Rules P-16, P-24, P-42, P-45 to P-48, P-61.
+//! Rules P-16, P-24, P-42, P-45 to P-48, P-61, P-68.
 
 use std::collections::BTreeMap;
 
@@ -347,6 +347,54 @@ fn case_4_the_tables_are_compared_where_both_differ() {
     assert!(phone.is_in_sync());
     assert_eq!(truth(&client, 61), Some(entry("mine", 61)));
     assert_eq!(truth(&client, 7), Some(long(7)), "whole, as it was");
+}
+
+/// Case 5, one way from the server. P-68: the phone has made, changed and deleted records, and does not
+/// send them now; it is sent what changed there, and agrees on what is confirmed. Later it sends its own.
+#[test]
+fn case_5_one_way_from_the_server() {
+    let server = Server::start();
+    let (client, mut phone, base) = synced(&server, 20);
+    let since = phone.last_sync.clone();
+    let edits = [
+        changed(&phone.key_of(3), &since, &json!({"ring": "loud"})),
+        deleted(&phone.key_of(5), &since),
+    ];
+    phone.create(60, "new here");
+    let theirs = json!([
+        changed(&phone.key_of(3), &base, &json!({"dial": "55 55"})),
+        deleted(&phone.key_of(4), &base),
+        pending(50, &long(50)),
+    ]);
+    sync(&client, 1, &base, theirs);
+    let before = client.records();
+    let told = json!({"direction": "pull", "pending": 3, "fingerprint": phone.fingerprint()});
+    let opened = phone.open(told);
+    assert_eq!(
+        (&opened["direction"], &opened["mode"]),
+        (&json!("pull"), &json!("fast"))
+    );
+    let session = &opened["sync_uuid"];
+    let push = json!({"sync_uuid": session, "records": phone.unborn});
+    let refused = client.post("/v1/sync/push", &push);
+    assert_eq!((refused.status, &*refused.code()), (403, "forbidden"));
+    assert_eq!(phone.pull(session, 2), 3);
+    assert!(phone.finish(session, &opened["max_checkin"]), "as expected");
+    assert_eq!((phone.held.len(), phone.unborn.len()), (20, 1));
+    assert_eq!(client.records(), before, "nothing flowed up");
+
+    let pushed = phone.sync(&edits);
+    assert_eq!(
+        (&pushed["created"], &pushed["conflicts"]),
+        (&json!(1), &json!(0))
+    );
+    let third = truth(&client, 3).unwrap();
+    assert_eq!(
+        (&third["dial"], &third["ring"]),
+        (&json!("55 55"), &json!("loud"))
+    );
+    assert_eq!((phone.held.len(), client.records().len()), (20, 20));
+    assert!(phone.is_in_sync());
 }
 
 /// Interrupted while the phone sends. P-31, P-33: it sends what it thinks is the rest, some of it twice,

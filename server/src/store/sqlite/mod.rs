@@ -9,6 +9,7 @@ mod compaction;
 mod conflicts;
 mod datastores;
 mod decode;
+mod devices;
 mod due;
 mod expiry;
 mod mingle;

@@ -9,7 +9,7 @@ use crate::faults;
 
 use super::{
     super::{Device, Session, StoreError},
-    Change, Snapshot, decode,
+    Change, Snapshot, decode, devices,
     mingle::number,
 };
 
@@ -26,8 +26,8 @@ impl Snapshot {
         device: DeviceId,
     ) -> Result<Option<Device>, StoreError> {
         let row = sqlx::query(
-            "select user, last_sync, attempt, tick, seen from device \
-             where datastore = ?1 and device_uuid = ?2",
+            "select user, last_sync, attempt, tick, seen, direction, mirror, reset, forgotten \
+             from device where datastore = ?1 and device_uuid = ?2",
         )
         .bind(datastore)
         .bind(device.to_string())
@@ -40,6 +40,8 @@ impl Snapshot {
             attempt: decode::parsed_maybe(&row, "attempt")?,
             tick: decode::count(&row, "tick")?,
             seen: decode::column(&row, "seen")?,
+            fixed: devices::fixed(&row)?,
+            is_forgotten: row.try_get("forgotten")?,
         }))
     }
 
@@ -75,15 +77,7 @@ impl Change {
         attempt: Option<uuid::Uuid>,
     ) -> Result<(), StoreError> {
         let device = session.device.to_string();
-        let earlier: Option<String> = sqlx::query_scalar(
-            "select sync_uuid from session where datastore = ?1 and device = ?2",
-        )
-        .bind(&session.datastore)
-        .bind(&device)
-        .fetch_optional(&mut *self.tx)
-        .await?;
-        if let Some(earlier) = earlier {
-            self.remove_session(&session.datastore, &earlier).await?;
+        if let Some(earlier) = self.end_session_of(&session.datastore, &device).await? {
             faults::supersedes(session.id, &earlier);
         }
         sqlx::query(
@@ -91,7 +85,7 @@ impl Change {
              values (?1, ?2, ?3, ?4, ?5, ?6) \
              on conflict (datastore, device_uuid) do update set \
              name = coalesce(excluded.name, name), attempt = excluded.attempt, \
-             seen = excluded.seen",
+             seen = excluded.seen, forgotten = 0",
         )
         .bind(&session.datastore)
         .bind(&device)
@@ -122,6 +116,25 @@ impl Change {
         .execute(&mut *self.tx)
         .await?;
         Ok(())
+    }
+
+    /// Ends a device's session, if it has one; which.
+    pub(super) async fn end_session_of(
+        &mut self,
+        datastore: &str,
+        device: &str,
+    ) -> Result<Option<String>, StoreError> {
+        let open: Option<String> = sqlx::query_scalar(
+            "select sync_uuid from session where datastore = ?1 and device = ?2",
+        )
+        .bind(datastore)
+        .bind(device)
+        .fetch_optional(&mut *self.tx)
+        .await?;
+        if let Some(open) = &open {
+            self.remove_session(datastore, open).await?;
+        }
+        Ok(open)
     }
 
     /// Keeps what changed of a session.

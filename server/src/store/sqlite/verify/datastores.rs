@@ -25,10 +25,13 @@ pub(super) const CHECKS: [Check; 9] = [
             is_no_commit!("conflicts_changed"),
             " or ",
             is_no_commit!("truth_pushed"),
+            " or ",
+            is_no_uuid!("truth_pushed_by"),
             ")"
         ),
-        wrong: "its conflicts changed, or its truth was replaced, at a checkin that is no commit",
-        mend: "set `conflicts_changed`, or `truth_pushed`, to the next commit after it",
+        wrong: "its conflicts changed, or its truth was replaced, at a checkin that is no commit, or by nobody",
+        mend: "set `conflicts_changed`, or `truth_pushed`, to the next commit after it; where \
+               `truth_pushed_by` is none, set it to the nil UUID: then every device pulls the truth",
         repair: None,
     },
     Check {

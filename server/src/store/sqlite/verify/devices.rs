@@ -2,7 +2,7 @@
 
 use super::check::{Check, is_no_commit, is_no_hex, is_no_uuid};
 
-pub(super) const CHECKS: [Check; 8] = [
+pub(super) const CHECKS: [Check; 9] = [
     Check {
         select: concat!(
             "select 'device ' || device_uuid from device where datastore = ?1 and ",
@@ -28,6 +28,16 @@ pub(super) const CHECKS: [Check; 8] = [
         wrong: "its name, or its last attempt, is no UUID",
         mend: "delete a row without a name; set a wrong `attempt` to null, so that the device's next \
                open is taken",
+        repair: None,
+    },
+    Check {
+        select: "select 'device ' || device_uuid from device where datastore = ?1 \
+            and (direction not in ('pull', 'push') or mirror not in (0, 1) \
+            or mirror = 1 and direction is null \
+            or reset not in ('repair', 'refresh', 'pull_truth'))",
+        wrong: "what is fixed for it cannot be read, or is a mirror of both directions",
+        mend: "set `direction` and `reset` to null and `mirror` to 0, and fix them anew with \
+               `tidemark devices`",
         repair: None,
     },
     Check {

@@ -76,8 +76,10 @@ pub(super) const CHECKS: [Check; 10] = [
          or pulled_checkin is null and pulled_key is not null or remaining < 0"
     ),
     unusable!(
-        "its mode is none",
-        "mode not in ('fast', 'repair', 'slow', 'refresh', 'pull_truth', 'push_truth')"
+        "its mode or its direction is none",
+        "mode not in ('fast', 'repair', 'slow', 'refresh', 'pull_truth', 'push_truth') \
+         or direction not in ('both', 'pull', 'push') or mirror not in (0, 1) \
+         or mirror = 1 and direction = 'both' or deleted < 0"
     ),
     Check {
         select: "select 'session ' || sync_uuid || ', batch ' || seq from staged \
