@@ -1,17 +1,21 @@
 // script/bench: Tidemark beside its peers, in one run, interleaved, in real Chromium.
 //   node run.mjs [--rounds 3] [--records 10000] [--scale 5] [--scaled-rounds 2]
-//                [--only raw,tidemark] [--skip memory] [--out ../docs/benchmarks.md]
-//                [--tidemark PATH-TO-BINARY]
+//                [--repaired 100000] [--summed 1000000]
+//                [--only raw,tidemark] [--skip memory,repairs,sums] [--out ../docs/benchmarks.md]
+//                [--tidemark PATH-TO-BINARY] [--reconciling PATH-TO-EXAMPLE]
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { LACKING, repairOf } from './lib/bars.mjs';
 import { machine } from './lib/machine.mjs';
 import { residentMegabytes, serveFolder, startServer } from './lib/processes.mjs';
 import { pushMany } from './lib/push-many.mjs';
+import { repairTasks } from './lib/repairs.mjs';
 import { markdown } from './lib/report.mjs';
 import { Samples } from './lib/samples.mjs';
 import { packageSize } from './lib/size.mjs';
+import { sumsAt } from './lib/sums.mjs';
 import { localTasks, smallEmptySync, syncTasks } from './lib/tasks.mjs';
 
 const { values: options } = parseArgs({
@@ -24,6 +28,9 @@ const { values: options } = parseArgs({
     'scaled-rounds': { type: 'string', default: '2' },
     out: { type: 'string' },
     tidemark: { type: 'string', default: '../target/release/tidemark' },
+    reconciling: { type: 'string', default: '../target/release/examples/reconciling' },
+    repaired: { type: 'string', default: '100000' },
+    summed: { type: 'string', default: '1000000' },
   },
 });
 const records = Number(options.records);
@@ -100,14 +107,20 @@ async function memoryAfter(count) {
   }
 }
 
-const facts = { ...(await machine()), records, rounds, scaled, scaledRounds };
+const skipped = new Set(options.skip.split(','));
+const repaired = Number(options.repaired);
+const facts = { ...(await machine()), records, rounds, scaled, scaledRounds, repaired };
 try {
   for (const name of contenders) if (servers[name]) running[name] = await servers[name]();
   for (let round = 0; round < rounds; round += 1) await play(round);
   if (hasTidemark) {
     await smallEmptySync(job('tidemark', 'small', 20));
     facts.size = await packageSize();
-    if (!options.skip.includes('memory')) facts.memory = await memoryAfter(100_000);
+    if (!skipped.has('repairs')) {
+      await repairTasks(job('tidemark', 'repaired', repaired), LACKING, lack => repairOf(lack, repaired));
+    }
+    if (!skipped.has('sums')) facts.sums = await sumsAt(options.reconciling, Number(options.summed));
+    if (!skipped.has('memory')) facts.memory = await memoryAfter(100_000);
   }
 } finally {
   for (const server of Object.values(running)) await server.stop();

@@ -1,6 +1,13 @@
 // The bars that the project set itself, each beside its figure.
 import { spread, round, table } from './format.mjs';
 
+/** How many records a device lacks when it is repaired. */
+export const LACKING = [0, 1, 100];
+
+/** What the task is called in which so many of all are found. */
+export const repairOf = (lack, count) =>
+  lack === 0 ? `empty sync at ${count.toLocaleString('en')}` : `repair of ${lack} in ${count.toLocaleString('en')}`;
+
 export function bars({ samples, facts }) {
   const rows = [];
   const bar = (figure, value, must, aim) => {
@@ -10,6 +17,7 @@ export function bars({ samples, facts }) {
   };
   timesBars(samples, bar);
   wireBars(samples, bar);
+  repairBars(samples, facts, bar);
   for (const task of ['bulk create', 'read all by key, cold', 'read all by key, warm', 'indexed find of 1,000', 'initial push', 'initial pull']) {
     const figure = `${task}: ${facts.scaled.toLocaleString('en')} records, × the time of ${facts.records.toLocaleString('en')}`;
     bar(figure, samples.ratio(task, 'scaled', 'tidemark'), 6, 5);
@@ -29,6 +37,20 @@ function verdict(value, must, aim) {
   if (aim === undefined) return 'met';
   if (value <= aim) return 'met, and the aim';
   return must === undefined ? 'not yet' : 'met';
+}
+
+function repairBars(samples, { repaired, sums }, bar) {
+  for (const [lack, requests, kilobytes] of [[0, 1, 1], [1, 4, 12], [100, 5, 500]]) {
+    const task = repairOf(lack, repaired);
+    const wire = samples.wire(task, 'tidemark') ?? {};
+    bar(`${task}, requests from open to finish`, wire.requests, requests);
+    bar(`${task}, kB both ways`, (wire.sent + wire.received) / 1000, kilobytes);
+    bar(`${task}, ms`, samples.ms(task, 'tidemark'), 1000);
+  }
+  if (!sums) return;
+  const count = sums.count.toLocaleString('en');
+  bar(`sums of ranges at ${count}, of the time of a push, in %`, sums.percent, 15);
+  bar(`the fingerprint of a third of ${count}, ms`, sums.third_ms, 100);
 }
 
 function timesBars(samples, bar) {
