@@ -261,6 +261,11 @@ fn a_fixed_direction_holds_for_good() {
         (&fixed["direction"], &fixed["mirror"]),
         (&json!("push"), &json!(true))
     );
+    let opened = open(&client, 2, json!({"last_sync": head, "pending": 1}));
+    assert_eq!(
+        (&opened["direction"], &opened["mirror"], &opened["mode"]),
+        (&json!("push"), &json!(true), &json!("repair"))
+    );
     let alone = json!({"device": {"mirror": true}});
     let refused = client.post("/v1/sync/open", &opening(3, alone));
     assert_eq!((refused.status, &*refused.code()), (400, "malformed"));
