@@ -60,7 +60,7 @@ impl Fixed {
     /// # Errors
     /// `forbidden` for the other direction; `truth_pushed` where the device is to start again
     /// from the truth, and does not ask for that.
-    pub fn applied<'a>(&self, request: &'a OpenRequest) -> Result<Cow<'a, OpenRequest>, Problem> {
+    pub fn applied(self, request: &OpenRequest) -> Result<Cow<'_, OpenRequest>, Problem> {
         let direction = self.with(request.direction)?;
         let mirror = request.mirror || self.mirror;
         let mode = self.mode(request.mode)?;
@@ -81,7 +81,7 @@ impl Fixed {
         }))
     }
 
-    fn mode(&self, asked: Mode) -> Result<Mode, Problem> {
+    fn mode(self, asked: Mode) -> Result<Mode, Problem> {
         match self.reset {
             Some(reset) if !undone_by(asked).contains(&reset) => match reset {
                 // Never decided over a device's head: it sets aside first what waits there.
@@ -95,7 +95,7 @@ impl Fixed {
         }
     }
 
-    fn with(&self, asked: Direction) -> Result<Direction, Problem> {
+    fn with(self, asked: Direction) -> Result<Direction, Problem> {
         match (self.direction, asked) {
             (Direction::Both, asked) => Ok(asked),
             (fixed, Direction::Both) => Ok(fixed),

@@ -220,9 +220,9 @@ fn print(devices: &[(String, DeviceAnswer)]) {
         .collect();
     for line in table {
         let cells = line.iter().zip(&widths);
-        let text: String = cells
-            .map(|(cell, width)| format!("{cell:width$}  "))
+        let cells: Vec<String> = cells
+            .map(|(cell, width)| format!("{cell:width$}"))
             .collect();
-        println!("{}", text.trim_end());
+        println!("{}", cells.join("  ").trim_end());
     }
 }
