@@ -75,6 +75,34 @@ export class Demo {
     await expect(panel).toBeHidden();
   }
 
+  /** Writes many things to do at once, as a list of their own. */
+  async fill(list: string, count: number): Promise<void> {
+    await this.page.getByLabel('New list').fill(list);
+    await this.page.keyboard.press('Enter');
+    await expect(this.page.getByRole('textbox', { name: 'Name of the list' })).toHaveValue(list);
+    for (let at = 0; at < count; at += 1) await this.add(`${list} ${at}`);
+  }
+
+  /** Deletes the list that is shown, with all that is on it. */
+  async deleteList(): Promise<void> {
+    await this.page.getByRole('button', { name: 'Delete this list' }).click();
+    await this.page.getByRole('dialog').getByRole('button', { name: 'Delete', exact: true }).click();
+  }
+
+  /** Syncs in a mode and a direction of the inspector's. */
+  async syncBy(how: { mode?: string; direction?: string; mirror?: boolean }): Promise<void> {
+    await this.go('This device');
+    if (how.mode !== undefined) await this.page.getByRole('radio', { name: how.mode }).check();
+    if (how.direction !== undefined) await this.page.getByRole('radio', { name: how.direction }).check();
+    if (how.mirror !== undefined) await this.page.getByRole('switch', { name: 'Mirror' }).setChecked(how.mirror);
+    await this.page.getByRole('button', { name: 'Sync this way' }).click();
+  }
+
+  /** What came of the last sync that was asked for. */
+  get report() {
+    return this.page.getByTestId('report');
+  }
+
   async facts(): Promise<DeviceFacts> {
     await this.go('This device');
     const device_uuid = await this.page.getByTestId('device-uuid').innerText();

@@ -155,6 +155,85 @@ test('OMA case 4: where the fingerprints differ in the end, only what differs is
   await expectEqual(server, device, other);
 });
 
+test('OMA case 5: one way from the server, nothing is sent, and what waits goes on waiting', async ({ server, context, browser }) => {
+  const { device, other, key } = await inSync(server, context, browser, 200);
+  await other.update('note', key(1), { text: 'changed there' });
+  await other.delete('note', [key(2)]);
+  await other.create('note', [{ text: 'made there', number: 200 }]);
+  await other.sync();
+  await device.update('note', key(3), { text: 'changed here' });
+  await device.update('note', key(1), { number: 1_000 });
+  await device.delete('note', [key(4)]);
+  await device.create('note', [{ text: 'made here', number: 201 }]);
+  const before = await server.truth('alice');
+
+  const calls = listen(device.page);
+  const report = await device.sync({ direction: 'pull' });
+  expect(report).toMatchObject({ in_sync: true, pushed: 0, pulled: 3 });
+  expect(sentIn(calls)).toEqual([]);
+  expect(await server.truth('alice')).toEqual(before);
+  // What came lies under what waits, which is as it was.
+  expect((await device.info()).pending).toBe(4);
+  expect((await device.info()).fingerprint).toBe((await other.info()).fingerprint);
+  expect(await texts(device)).toEqual(expect.arrayContaining(['changed there', 'made there', 'changed here', 'made here']));
+  expect((await device.all<Note>('note')).find(doc => doc.key === key(1))?.value).toEqual({ text: 'changed there', number: 1_000 });
+
+  // Two ways again: “resetting the sync type to 2-way will cause them to be in sync again”.
+  expect(await device.sync()).toMatchObject({ in_sync: true, pushed: 4, conflicts: 0 });
+  expect((await other.sync()).in_sync).toBe(true);
+  await expectEqual(server, device, other);
+});
+
+test('OMA case 5, of the second kind: a mirror of the server gives up what the device holds otherwise', async ({ server, context, browser }) => {
+  const { device, other, key } = await inSync(server, context, browser, 200);
+  await other.update('note', key(1), { text: 'changed there' });
+  await other.delete('note', [key(2)]);
+  await other.sync();
+  await device.update('note', key(3), { text: 'changed here' });
+  await device.create('note', [{ text: 'made here', number: 201 }]);
+  const before = await server.truth('alice');
+
+  const calls = listen(device.page);
+  expect(await device.sync({ direction: 'pull', mirror: true })).toMatchObject({ in_sync: true, pushed: 0 });
+  expect(sentIn(calls)).toEqual([]);
+  expect(await server.truth('alice')).toEqual(before);
+  // Set aside, not lost: the person may send it again or drop it.
+  const aside = await device.pending();
+  expect(aside.map(doc => [doc.state, (doc.value as unknown as Note).text]).sort()).toEqual([
+    ['rejected', 'changed here'],
+    ['rejected', 'made here'],
+  ]);
+  for (const { key } of aside) await device.page.evaluate(key => window.db.collection('note').undo(key), key);
+  await expectEqual(server, device, other);
+});
+
+test('OMA, one way from the device: its changes go, others’ come later; as a mirror the truth becomes what it holds', async ({ server, context, browser }) => {
+  const { device, other, key } = await inSync(server, context, browser, 200);
+  await other.update('note', key(1), { text: 'changed there' });
+  await other.create('note', [{ text: 'made there', number: 200 }]);
+  await other.sync();
+  await device.update('note', key(3), { text: 'changed here' });
+  await device.create('note', [{ text: 'made here', number: 201 }]);
+
+  const { last_sync } = await device.info();
+  const report = await device.sync({ direction: 'push' });
+  expect(report).toMatchObject({ in_sync: true, pushed: 2, conflicts: 0 });
+  expect((await device.info())).toMatchObject({ pending: 0, last_sync });
+  const here = await texts(device);
+  expect(here).toEqual(expect.arrayContaining(['changed here', 'made here']));
+  expect(here).not.toContain('changed there');
+  expect(here).not.toContain('made there');
+  expect((await server.truth('alice')).map(record => (record.value as Note).text)).toEqual(
+    expect.arrayContaining(['changed there', 'made there', 'changed here', 'made here']),
+  );
+
+  expect((await device.sync({ direction: 'push', mirror: true })).in_sync).toBe(true);
+  expect((await server.truth('alice')).map(record => (record.value as Note).text).sort()).toEqual(here);
+  for (const one of [device, other]) expect((await one.sync()).in_sync).toBe(true);
+  expect(await texts(device)).toEqual(here);
+  await expectEqual(server, device, other);
+});
+
 for (const what of ['request', 'answer'] as const satisfies Lost[]) {
   test(`OMA, interrupted: an initial sync that loses the ${what} while the device sends`, async ({ server, context, browser }) => {
     const device = await Device.open(context, server, 'alice');
