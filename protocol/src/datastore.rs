@@ -37,6 +37,9 @@ pub struct DatastoreAnswer {
     pub history_from: Option<Checkin>,
     /// How many records live in it.
     pub live: u64,
+    /// Their datastore fingerprint at `max_checkin`, 64 hex digits.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fingerprint: Option<String>,
     /// Its unsettled conflicts.
     pub conflicts: ConflictSummary,
     /// The conflict policy of the entities that are not named.

@@ -21,7 +21,7 @@ fn again<T: DeserializeOwned + Serialize>(text: &str) -> serde_json::Result<Stri
 
 type Again = fn(&str) -> serde_json::Result<String>;
 
-const MESSAGES: [(&str, Again); 33] = [
+const MESSAGES: [(&str, Again); 34] = [
     ("open.request", again::<OpenRequest>),
     ("open.request.least", again::<OpenRequest>),
     ("open.answer", again::<OpenAnswer>),
@@ -50,6 +50,7 @@ const MESSAGES: [(&str, Again); 33] = [
     ("settle.answer", again::<SettleAnswer>),
     ("history.answer", again::<HistoryAnswer>),
     ("datastore.answer", again::<DatastoreAnswer>),
+    ("datastore.answer.fingerprint", again::<DatastoreAnswer>),
     ("datastore.request", again::<DatastoreRequest>),
     ("reconcile.request", again::<ReconcileRequest>),
     ("reconcile.request.confirm", again::<ReconcileRequest>),

@@ -2,7 +2,8 @@
 
 import type { Browser } from '@playwright/test';
 import { Demo } from './demo.ts';
-import { expect, test } from './server.ts';
+import { Device } from './package-page.ts';
+import { expect, test, type Server } from './server.ts';
 
 /** More than the airbag lets pass, and far more than a fifth. */
 const MANY = 24;
@@ -10,11 +11,18 @@ const MANY = 24;
 const panel = (demo: Demo) => demo.page.getByTestId('airbag');
 const title = (demo: Demo) => demo.page.getByRole('dialog', { name: `Delete ${MANY + 1} records on the server?` });
 
-/** A device that has synced a list of things, written one more offline, deleted the list, and come back. */
-async function held(browser: Browser, url: string): Promise<Demo> {
-  const demo = await Demo.open(await browser.newContext(), url, 'alice');
-  await demo.add('Kept');
-  await demo.fill('Ropes', MANY);
+/** A device that has synced a list of things, deleted it offline, written something else, and come back. */
+async function held(browser: Browser, server: Server): Promise<Demo> {
+  const context = await browser.newContext();
+  const writer = await Device.open(context, server, 'alice');
+  await writer.create('list', [{ id: 'ropes', name: 'Ropes' }]);
+  const titles = ['Kept', ...Array.from({ length: MANY }, (_, at) => `Ropes ${at}`)];
+  await writer.create('todo', titles.map(title => ({ title, done: false, list: title === 'Kept' ? 'inbox' : 'ropes' })));
+  await writer.sync();
+  await writer.close();
+  const demo = await Demo.open(context, server.url, 'alice');
+  await demo.page.getByRole('link', { name: 'Ropes' }).click();
+  await expect(demo.page.locator('.todo')).toHaveCount(MANY);
   await demo.inSync();
   await demo.page.context().setOffline(true);
   await demo.deleteList();
@@ -26,7 +34,7 @@ async function held(browser: Browser, url: string): Promise<Demo> {
 }
 
 test('what an emptied list would delete is told in numbers, survives a reload, and passes when confirmed', async ({ server, browser }) => {
-  const demo = await held(browser, server.url);
+  const demo = await held(browser, server);
   await expect(panel(demo)).toContainText(`delete ${MANY + 1} of the ${MANY + 2} records on the server`);
   expect(await server.truth('alice', 'todo')).toHaveLength(MANY + 1);
 
@@ -60,7 +68,7 @@ test('what an emptied list would delete is told in numbers, survives a reload, a
 });
 
 test('the server’s records are taken instead: the deleted come back, what else waited is set aside and sent again', async ({ server, browser }) => {
-  const demo = await held(browser, server.url);
+  const demo = await held(browser, server);
   await panel(demo).getByRole('button', { name: 'Keep the server’s records' }).click();
   await expect(panel(demo)).toBeHidden();
   await expect(demo.page.getByTestId('sync-pill')).toHaveText('1 set aside');
@@ -82,7 +90,7 @@ test('the server’s records are taken instead: the deleted come back, what else
 });
 
 test('a deletion that is undone needs no answer: the panel stays away once the sync passes', async ({ server, browser }) => {
-  const demo = await held(browser, server.url);
+  const demo = await held(browser, server);
   await panel(demo).getByRole('button', { name: 'Not now' }).click();
   // One more, and they are fewer than the airbag asks about.
   await demo.page.getByTestId('sync-pill').click();

@@ -75,14 +75,6 @@ export class Demo {
     await expect(panel).toBeHidden();
   }
 
-  /** Writes many things to do at once, as a list of their own. */
-  async fill(list: string, count: number): Promise<void> {
-    await this.page.getByLabel('New list').fill(list);
-    await this.page.keyboard.press('Enter');
-    await expect(this.page.getByRole('textbox', { name: 'Name of the list' })).toHaveValue(list);
-    for (let at = 0; at < count; at += 1) await this.add(`${list} ${at}`);
-  }
-
   /** Deletes the list that is shown, with all that is on it. */
   async deleteList(): Promise<void> {
     await this.page.getByRole('button', { name: 'Delete this list' }).click();

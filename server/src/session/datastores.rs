@@ -62,6 +62,7 @@ impl Service {
             max_checkin: datastore.head,
             history_from: datastore.history_from,
             live: datastore.live,
+            fingerprint: Some(datastore.fingerprint.to_string()),
             conflicts: datastore.conflicts,
             policy: rules.policies.policy.unwrap_or_default(),
             policies: rules.policies.entities,

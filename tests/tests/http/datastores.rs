@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use tidemark_tests::client::Client;
 use tidemark_tests::server::Server;
 
-use super::talk::{deleted, open, pending, settings, sync, uuid};
+use super::talk::{EMPTY, deleted, fingerprint, open, pending, settings, sync, uuid};
 
 /// Two devices change a record of an entity; its value then.
 fn race(client: &Client, entity: &str, number: u64, times: [&str; 2]) -> Value {
@@ -72,6 +72,20 @@ fn policies_are_set_by_operator_and_owner() {
     is_set("truth", json!({"note": "newest"}));
     // Another datastore is not touched.
     assert_eq!(race(&server.client("bob"), "task", 1, IN_ORDER), 2);
+}
+
+/// P-59, P-15: what the truth hashes to, for whoever wants to hold it beside what a device says.
+#[test]
+fn the_truths_fingerprint_is_told() {
+    let server = Server::start();
+    let client = server.client("alice");
+    let path = settings(&client);
+    assert_eq!(client.get(&path).done()["fingerprint"], EMPTY);
+    let records = json!([pending(1, &json!("one")), pending(2, &json!("two"))]);
+    sync(&client, 1, &Value::Null, records);
+    let told = client.get(&path).done();
+    assert_eq!(told["fingerprint"], fingerprint(&client.records()));
+    assert_eq!(told["live"], 2);
 }
 
 /// P-59: what was set stays, whatever happens to the server.
