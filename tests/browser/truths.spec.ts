@@ -4,6 +4,7 @@
 import type { Browser } from '@playwright/test';
 import { Demo } from './demo.ts';
 import { expect, test, type Server } from './server.ts';
+import { bodyOf } from './wire.ts';
 
 async function device(browser: Browser, server: Server): Promise<Demo> {
   return Demo.open(await browser.newContext(), server.url, 'alice');
@@ -18,6 +19,14 @@ async function rename(demo: Demo, from: string, to: string): Promise<void> {
   await demo.page.keyboard.type(to);
   await demo.page.keyboard.press('Enter');
   await expect(demo.todo(to)).toBeVisible();
+}
+
+/** Lets through only the syncs that a person asks for in this way: none that comes by itself. */
+async function onlyByHand(demo: Demo, how: Record<string, string>): Promise<void> {
+  await demo.page.route('**/v1/sync/open', route => {
+    const body = bodyOf(route.request());
+    return Object.entries(how).every(([name, word]) => body[name] === word) ? route.continue() : route.abort();
+  });
 }
 
 /** Two devices in sync; then each goes offline and works on. */
@@ -89,16 +98,15 @@ test('the server’s records are taken by hand, after a question; what waited is
   const { phone, laptop } = await apart(browser, server);
   await rename(laptop, 'Anchor', 'Heavy anchor');
   await laptop.add('Dinghy');
-  // Before the sync that comes by itself: no server answers it.
-  await laptop.page.route('**/v1/sync/*', route => route.abort());
+  await onlyByHand(laptop, { mode: 'pull_truth' });
   await laptop.page.context().setOffline(false);
   await expect(laptop.page.getByTestId('sync-pill')).toHaveText('No server · 2 kept');
   await laptop.syncBy({ mode: 'Take the server’s records' });
   const question = laptop.page.getByRole('dialog', { name: 'Take the server’s records?' });
   await expect(question).toContainText('2 changes not sent yet will be set aside');
-  await laptop.page.unroute('**/v1/sync/*');
   await question.getByRole('button', { name: 'Take them' }).click();
   await expect(laptop.page.getByTestId('report-mode')).toHaveText('pull_truth');
+  await laptop.page.unroute('**/v1/sync/open');
   await expect(laptop.page.getByTestId('sync-pill')).toHaveText('2 set aside');
   await expect(laptop.page.getByTestId('fingerprint-verdict')).toContainText('Equal');
 
@@ -122,11 +130,9 @@ test('only fetching sends nothing; the report and both fingerprints say so', asy
   await phone.page.context().setOffline(false);
   await phone.inSync();
   await laptop.add('Waits');
-  await laptop.page.route('**/v1/sync/*', route => route.abort());
+  await onlyByHand(laptop, { direction: 'pull' });
   await laptop.page.context().setOffline(false);
   await expect(laptop.page.getByTestId('sync-pill')).toHaveText('No server · 1 kept');
-  await laptop.go('This device');
-  await laptop.page.unroute('**/v1/sync/*');
   await laptop.syncBy({ direction: 'Only fetch' });
   await expect(laptop.report).toContainText('In sync, and proved so');
   await expect(laptop.report.locator('div', { hasText: /^Sent/ })).toHaveText('Sent0');
