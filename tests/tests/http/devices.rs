@@ -31,10 +31,10 @@ fn settled(client: &Client) -> (Vec<Value>, Value) {
         json!([pending(1, &json!(1)), pending(2, &json!(2))]),
     );
     let held = client.records();
-    let head = made["push"]["max_checkin"].clone();
-    let finished = finish(client, &made["sync_uuid"], &head, &held);
+    let end = made["push"]["max_checkin"].clone();
+    let finished = finish(client, &made["sync_uuid"], &end, &held);
     assert_eq!(finished["in_sync"], true);
-    (held, head)
+    (held, end)
 }
 
 /// `tidemark devices` on the server's database.
@@ -56,7 +56,7 @@ fn the_devices_of_a_datastore_are_listed() {
     let server = Server::start();
     let client = server.client("alice");
     assert_eq!(listed(&client), Vec::<Value>::new());
-    let (held, head) = settled(&client);
+    let (held, end) = settled(&client);
     open(
         &client,
         2,
@@ -72,25 +72,25 @@ fn the_devices_of_a_datastore_are_listed() {
         "those seen last come first"
     );
     let first = device(&client, 1);
-    assert_eq!(first["last_sync"], head);
+    assert_eq!(first["last_sync"], end);
     assert_eq!(first["fingerprint"], fingerprint(&held));
     assert_eq!(
         (&first["direction"], &first["mirror"], &first["reset"]),
         (&json!("both"), &json!(false), &Value::Null)
     );
-    assert!(first["seen"].as_str().unwrap() > head.as_str().unwrap());
+    assert!(first["seen"].as_str().unwrap() > end.as_str().unwrap());
 
     let bob = server.client("bob");
     assert_eq!(listed(&bob), Vec::<Value>::new());
-    let named = format!("/v1/devices?datastore={}", json_text(&client));
+    let path = format!("/v1/devices?datastore={}", json_text(&client));
     assert_eq!(
-        client.get(&named).done()["devices"]
+        client.get(&path).done()["devices"]
             .as_array()
             .unwrap()
             .len(),
         2
     );
-    assert_eq!(bob.get(&named).code(), "not_found");
+    assert_eq!(bob.get(&path).code(), "not_found");
     for path in [at(1), format!("{}?datastore={}", at(1), json_text(&client))] {
         let wrong = bob.patch(&path, &json!({"name": "bob's"}));
         assert_eq!((wrong.status, &*wrong.code()), (404, "not_found"));
@@ -153,10 +153,10 @@ fn a_device_is_changed_as_a_whole_or_not() {
 fn a_reset_stands_until_it_is_done() {
     let server = Server::start();
     let client = server.client("alice");
-    let (held, head) = settled(&client);
-    let told = json!({"last_sync": head, "fingerprint": fingerprint(&held)});
+    let (held, end) = settled(&client);
+    let told = json!({"last_sync": end, "fingerprint": fingerprint(&held)});
     assert_eq!(open(&client, 1, told.clone())["in_sync"], true);
-    for (mode, start) in [("repair", &head), ("refresh", &Value::Null)] {
+    for (mode, start) in [("repair", &end), ("refresh", &Value::Null)] {
         let set = client.patch(&at(1), &json!({"reset": mode})).done();
         assert_eq!(set["reset"], mode);
         let mut opened = Value::Null;
@@ -170,12 +170,9 @@ fn a_reset_stands_until_it_is_done() {
         let session = &opened["sync_uuid"];
         client.done("/v1/sync/pull", &json!({"sync_uuid": session}));
         assert_eq!(device(&client, 1)["reset"], mode);
-        assert_eq!(
-            finish(&client, session, &head, &held[1..])["in_sync"],
-            false
-        );
+        assert_eq!(finish(&client, session, &end, &held[1..])["in_sync"], false);
         assert_eq!(device(&client, 1)["reset"], mode, "not in sync yet");
-        assert_eq!(finish(&client, session, &head, &held)["in_sync"], true);
+        assert_eq!(finish(&client, session, &end, &held)["in_sync"], true);
         assert_eq!(device(&client, 1)["reset"], Value::Null);
         assert_eq!(open(&client, 1, told.clone())["in_sync"], true, "once");
     }
@@ -190,9 +187,9 @@ fn a_reset_stands_until_it_is_done() {
 fn a_device_starts_again_from_the_truth() {
     let server = Server::start();
     let client = server.client("alice");
-    let (held, head) = settled(&client);
+    let (held, end) = settled(&client);
     client.patch(&at(1), &json!({"reset": "pull_truth"})).done();
-    let told = json!({"last_sync": head, "fingerprint": fingerprint(&held), "pending": 1,
+    let told = json!({"last_sync": end, "fingerprint": fingerprint(&held), "pending": 1,
         "push": {"records": [pending(7, &json!(7))]}});
     for mode in ["auto", "fast", "repair", "refresh"] {
         let mut body = opening(1, told.clone());
@@ -204,7 +201,7 @@ fn a_device_starts_again_from_the_truth() {
     let opened = open(
         &client,
         1,
-        json!({"mode": "pull_truth", "last_sync": head, "pull": {}}),
+        json!({"mode": "pull_truth", "last_sync": end, "pull": {}}),
     );
     assert_eq!(
         (&opened["mode"], &opened["last_sync"]),
@@ -212,10 +209,10 @@ fn a_device_starts_again_from_the_truth() {
     );
     let pulled = opened["pull"]["records"].as_array().unwrap();
     assert_eq!(pulled.len(), 2);
-    let finished = finish(&client, &opened["sync_uuid"], &head, pulled);
+    let finished = finish(&client, &opened["sync_uuid"], &end, pulled);
     assert_eq!(finished["in_sync"], true);
     assert_eq!(device(&client, 1)["reset"], Value::Null);
-    sync(&client, 1, &head, json!([pending(7, &json!(7))]));
+    sync(&client, 1, &end, json!([pending(7, &json!(7))]));
     assert_eq!(client.records().len(), 3);
 }
 
@@ -225,7 +222,7 @@ fn a_device_starts_again_from_the_truth() {
 fn a_fixed_direction_holds_for_good() {
     let server = Server::start();
     let client = server.client("alice");
-    let (_, head) = settled(&client);
+    let (_, end) = settled(&client);
     let display = json!({"last_sync": null, "device": {"name": "Display", "direction": "pull"}});
     assert_eq!(open(&client, 2, display)["direction"], "pull");
     assert_eq!(device(&client, 2)["direction"], "pull");
@@ -252,7 +249,7 @@ fn a_fixed_direction_holds_for_good() {
     assert_eq!(open(&client, 2, lifts)["direction"], "pull");
     let free = client.patch(&at(2), &json!({"direction": "both"})).done();
     assert_eq!(free["direction"], "both");
-    sync(&client, 2, &head, json!([pending(9, &json!(9))]));
+    sync(&client, 2, &end, json!([pending(9, &json!(9))]));
     assert_eq!(client.records().len(), 3);
 
     let mirror = json!({"direction": "push", "mirror": true});
@@ -261,7 +258,7 @@ fn a_fixed_direction_holds_for_good() {
         (&fixed["direction"], &fixed["mirror"]),
         (&json!("push"), &json!(true))
     );
-    let opened = open(&client, 2, json!({"last_sync": head, "pending": 1}));
+    let opened = open(&client, 2, json!({"last_sync": end, "pending": 1}));
     assert_eq!(
         (&opened["direction"], &opened["mirror"], &opened["mode"]),
         (&json!("push"), &json!(true), &json!("repair"))
@@ -277,7 +274,7 @@ fn a_fixed_direction_holds_for_good() {
 fn a_forgotten_device_comes_again_as_a_new_one() {
     let server = Server::start();
     let client = server.client("alice");
-    let (held, head) = settled(&client);
+    let (held, end) = settled(&client);
     client
         .patch(&at(1), &json!({"direction": "pull", "name": "Desk"}))
         .done();
@@ -295,12 +292,12 @@ fn a_forgotten_device_comes_again_as_a_new_one() {
     assert_eq!(client.records(), held);
 
     // It knows attempts that nobody keeps any more, and pushes what it had pushed before.
-    let again = json!({"attempts": [uuid(500), uuid(501)], "last_sync": head, "pending": 1,
+    let again = json!({"attempts": [uuid(500), uuid(501)], "last_sync": end, "pending": 1,
         "push": {"records": [pending(1, &json!(1))]}, "pull": {}});
     let answer = open(&client, 1, again);
     assert_eq!(answer["push"]["unchanged"], 1, "{answer:#}");
     assert_eq!(client.records(), held);
-    let finished = finish(&client, &answer["sync_uuid"], &head, &held);
+    let finished = finish(&client, &answer["sync_uuid"], &end, &held);
     assert_eq!(finished["in_sync"], true);
     let known = device(&client, 1);
     assert_eq!(
@@ -314,7 +311,7 @@ fn a_forgotten_device_comes_again_as_a_new_one() {
 fn an_operator_sees_and_sets_devices() {
     let server = Server::start();
     let (alice, bob) = (server.client("alice"), server.client("bob"));
-    let (held, head) = settled(&alice);
+    let (held, end) = settled(&alice);
     open(
         &alice,
         2,
@@ -336,7 +333,7 @@ fn an_operator_sees_and_sets_devices() {
     let reset = said(&devices(&server, &["reset", &one, "--mode", "repair"]));
     assert!(reset.contains("repair"), "{reset}");
     assert_eq!(device(&alice, 1)["reset"], "repair");
-    let told = json!({"last_sync": head, "fingerprint": fingerprint(&held)});
+    let told = json!({"last_sync": end, "fingerprint": fingerprint(&held)});
     assert_eq!(open(&alice, 1, told.clone())["mode"], "repair");
     said(&devices(&server, &["reset", &one, "--mode", "none"]));
     assert_eq!(open(&alice, 1, told)["in_sync"], true);
