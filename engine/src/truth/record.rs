@@ -98,8 +98,7 @@ impl Deciding<'_> {
                 self.prevail(newest, content);
             }
             Change::Whole(ref content) => {
-                let acked = self.view.acked(&self.claim.key);
-                if !newest.is_tombstone() && acked == Some(content.fingerprint) {
+                if self.is_given_back(newest, content) {
                     return self.unchanged(newest, None);
                 }
                 if self.claim.is_asked_for && !self.is_latest_word(newest) {
@@ -113,6 +112,15 @@ impl Deciding<'_> {
 
     fn mirrors(&self) -> bool {
         self.mingle.overrides != Override::Nothing
+    }
+
+    /// Whether the device says what it acked to hold; not where it knew of the deletion, for then
+    /// it puts the record back.
+    fn is_given_back(&self, newest: &Version, content: &Content) -> bool {
+        let is_own = newest.device == self.knows_as;
+        let is_known = is_own || Some(newest.checkin) <= self.claim.base.known;
+        let is_put_back = newest.is_tombstone() && is_known;
+        !is_put_back && self.view.acked(&self.claim.key) == Some(content.fingerprint)
     }
 
     /// The device deleted this record before the truth knew it, and its id stays dead; what a

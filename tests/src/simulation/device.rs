@@ -8,13 +8,15 @@ use std::{
 };
 
 use tidemark_engine::{
-    client::{Client, Doc, Environment, Info, Options, State},
-    store::{Fault, MemoryPages},
+    client::{Client, Doc, Environment, Error, Info, Options, State},
+    store::{Fault, MemoryPages, Pages},
 };
 use tidemark_protocol::Checkin;
 
 use super::{
     Verdict,
+    damage::damage,
+    ledger::Ledger,
     marks::{Held, Mark, find},
     network::{MARKS, USERS, Wire},
     pages::Disk,
@@ -78,8 +80,10 @@ pub(super) struct Device {
     pub(super) is_open: Rc<Cell<bool>>,
     pub(super) pages: MemoryPages,
     pub(super) tabs: Vec<Tab>,
-    /// An old copy, and whether the device was in a sync then.
-    backup: Option<(MemoryPages, bool)>,
+    /// What else is known of it.
+    pub(super) ledger: Rc<Ledger>,
+    /// An old copy, whether the device was in a sync then, and what was known of it.
+    backup: Option<(MemoryPages, bool, Rc<Ledger>)>,
     /// Another tab, that only looks.
     looker: Client<Surroundings>,
     seen: Option<u64>,
@@ -113,6 +117,7 @@ impl Device {
             info: looker.info(),
             pages,
             tabs: Vec::new(),
+            ledger: Rc::default(),
             backup: None,
             looker,
             seen: None,
@@ -129,8 +134,9 @@ impl Device {
 
     /// A copy of the whole profile, used on as another machine.
     pub(super) async fn copy(&self) -> Self {
-        let copy = Self::on(&self.world, self.user, self.pages.snapshot()).await;
+        let mut copy = Self::on(&self.world, self.user, self.pages.snapshot()).await;
         copy.is_stranded.set(self.is_stranded.get());
+        copy.ledger = Rc::new(self.ledger.copy());
         copy.is_open.set(self.is_open.get());
         copy
     }
@@ -165,19 +171,76 @@ impl Device {
     }
 
     pub(super) fn back_up(&mut self) {
-        self.backup = Some((self.pages.snapshot(), self.is_open.get()));
+        let ledger = Rc::new(self.ledger.copy());
+        self.backup = Some((self.pages.snapshot(), self.is_open.get(), ledger));
     }
 
     /// Goes on from its last backup; false: there is none.
     pub(super) async fn restore(&mut self) -> bool {
-        let Some((backup, was_open)) = self.backup.clone() else {
+        let Some((backup, was_open, ledger)) = self.backup.clone() else {
             return false;
         };
         self.is_open.set(was_open);
+        self.ledger = Rc::new(ledger.copy());
         self.info.last_sync = None;
         self.made.borrow_mut().clear();
         self.restart(backup.snapshot()).await;
         true
+    }
+
+    /// Somebody damages a page, while it does not run; false: nothing that can be brought back.
+    pub(super) async fn damage(&mut self) -> bool {
+        let pages = self.pages.snapshot();
+        let is_whole = !self.ledger.is_damaged.get() && !self.is_stranded.get();
+        if !is_whole || !damage(&pages, &self.world.wild) {
+            return false;
+        }
+        if self.edits_on(&self.pages).await != self.edits_on(&pages).await {
+            // Nobody else has what was not pushed yet.
+            return false;
+        }
+        self.restart(pages).await;
+        self.ledger.is_damaged.set(true);
+        true
+    }
+
+    /// Somebody damages the root record: what is left is the root before it; false: there is none.
+    pub(super) async fn damage_root(&mut self) -> bool {
+        let pages = self.pages.snapshot();
+        let has_before = match pages.root().await {
+            Ok(Some(root)) => matches!(pages.root_before(root.revision).await, Ok(Some(_))),
+            _ => false,
+        };
+        if !has_before || self.is_stranded.get() {
+            return false;
+        }
+        pages.damage_roots(1, |bytes| {
+            let mut bytes = bytes.to_vec();
+            let place = self.world.wild.below(bytes.len());
+            bytes[place] ^= 1;
+            Some(bytes)
+        });
+        if self.edits_on(&pages).await.is_none() {
+            return false;
+        }
+        self.info.last_sync = None;
+        self.made.borrow_mut().clear();
+        self.restart(pages).await;
+        self.ledger.is_damaged.set(true);
+        true
+    }
+
+    /// What waits to be pushed on such a disk, if that can be read.
+    async fn edits_on(&self, pages: &MemoryPages) -> Option<Vec<Doc>> {
+        let (world, disk) = (&self.world, pages.snapshot());
+        let was_quiet = world.is_quiet.replace(true);
+        let edits = async {
+            let client = try_open(world, &disk, &self.signed_in, &self.is_open).await?;
+            client.pending().await
+        };
+        let edits = edits.await.ok();
+        world.is_quiet.set(was_quiet);
+        edits
     }
 
     /// One of the next commits fails, with or without effect.
@@ -220,33 +283,81 @@ impl Device {
         }
         self.seen = Some(commits);
         let was_quiet = self.world.is_quiet.replace(true);
-        self.read().await.map_err(|error| error.to_string())?;
+        let read = self.read().await;
         self.world.is_quiet.set(was_quiet);
+        match read {
+            // What cannot be read any more is no answer to where the rest is.
+            Err(_) if self.ledger.is_damaged.get() => return Ok(()),
+            read => read.map_err(|error| error.to_string())?,
+        }
         self.check_names()?;
         let before = std::mem::replace(&mut self.info, self.looker.info());
-        if before.last_sync > self.info.last_sync && !self.is_stranded.get() {
+        let may_go_back = self.is_stranded.get() || self.ledger.is_damaged.get();
+        if before.last_sync > self.info.last_sync && !may_go_back {
             return Err(format!("a device went back from {before:?}"));
         }
         let at = self.info.last_sync.as_deref().map(Checkin::parse);
         let at = at.map(|at| at.expect("a checkin").micros());
         let is_known = at.is_none_or(|at| at <= truth.head());
         if is_known && !self.is_stranded.get() {
-            let expected = truth.fingerprint_at(at);
-            if expected != self.info.fingerprint {
-                return Err(format!(
-                    "{}'s device holds another truth than that of {:?}: {} instead of {expected}",
-                    USERS[self.user], self.info.last_sync, self.info.fingerprint
-                ));
-            }
+            return self.check_holding(truth, at);
         }
         Ok(())
     }
 
-    async fn read(&mut self) -> Result<(), tidemark_engine::client::Error> {
+    /// It holds the truth of its `last_sync`; but for what it has pushed since, if it went one way,
+    /// and for what somebody damaged.
+    fn check_holding(&self, truth: &Datastore, at: Option<i64>) -> Verdict {
+        let expected = truth.fingerprint_at(at);
+        let ledger = &self.ledger;
+        let is_equal = expected == self.info.fingerprint;
+        let differing = if ledger.is_ahead.get() || ledger.is_damaged.get() {
+            self.differing(truth, at)
+        } else {
+            None
+        };
+        let user = USERS[self.user];
+        match differing {
+            Some(_) if ledger.is_damaged.get() => Ok(()),
+            Some(differing) => Err(format!(
+                "{user}'s device holds what the truth has not had since {at:?}: {differing}"
+            )),
+            None if is_equal => {
+                ledger.is_whole();
+                Ok(())
+            }
+            None if ledger.is_ahead.get() || ledger.is_damaged.get() => Ok(()),
+            None => Err(format!(
+                "{user}'s device holds another truth than that of {:?}: {} instead of {expected}",
+                self.info.last_sync, self.info.fingerprint
+            )),
+        }
+    }
+
+    /// A record that is not as the truth had it then; on a device that is ahead, nor at any time
+    /// since.
+    fn differing(&self, truth: &Datastore, at: Option<i64>) -> Option<String> {
+        let is_ahead = self.ledger.is_ahead.get();
+        let edited: BTreeSet<&str> = self.pending.iter().map(|doc| doc.key.as_str()).collect();
+        let shown: BTreeMap<&str, &str> = self
+            .visible
+            .iter()
+            .map(|doc| (doc.key.as_str(), doc.value.as_str()))
+            .collect();
+        let keys = shown.keys().copied().chain(truth.keys_at(at));
+        let mut keys = keys.filter(|key| !edited.contains(key));
+        let differs = |key: &&str| {
+            let held = shown.get(key).copied();
+            !truth.had(key, at, is_ahead, held)
+        };
+        keys.find(differs).map(str::to_owned)
+    }
+
+    async fn read(&mut self) -> Result<(), Error> {
         self.looker.refresh().await?;
-        self.visible = self.looker.find(ENTITY, "").await?;
-        self.visible.extend(self.looker.find(REFUSED, "").await?);
+        let visible = sees(&self.looker).await?;
         self.pending = self.looker.pending().await?;
+        self.visible = visible;
         self.held = Held::default();
         for doc in self.visible.iter().chain(&self.pending) {
             self.held.add(doc.value.as_str());
@@ -282,6 +393,13 @@ impl Device {
     }
 }
 
+/// All that the app sees.
+async fn sees(client: &Client<Surroundings>) -> Result<Vec<Doc>, Error> {
+    let mut seen = client.find(ENTITY, "").await?;
+    seen.extend(client.find(REFUSED, "").await?);
+    Ok(seen)
+}
+
 async fn open(
     world: &Rc<World>,
     pages: &MemoryPages,
@@ -291,18 +409,7 @@ async fn open(
     let was_quiet = world.is_quiet.replace(true);
     let mut tries = 0;
     loop {
-        let surroundings = Surroundings {
-            disk: Disk {
-                pages: pages.clone(),
-                world: Rc::clone(world),
-            },
-            wire: Wire {
-                world: Rc::clone(world),
-                user: Rc::clone(user),
-                is_open: Rc::clone(is_open),
-            },
-        };
-        match Client::open(surroundings, Options::default()).await {
+        match try_open(world, pages, user, is_open).await {
             Ok(client) => {
                 world.is_quiet.set(was_quiet);
                 return client;
@@ -312,4 +419,24 @@ async fn open(
         }
         tries += 1;
     }
+}
+
+async fn try_open(
+    world: &Rc<World>,
+    pages: &MemoryPages,
+    user: &Rc<Cell<usize>>,
+    is_open: &Rc<Cell<bool>>,
+) -> Result<Client<Surroundings>, Error> {
+    let surroundings = Surroundings {
+        disk: Disk {
+            pages: pages.clone(),
+            world: Rc::clone(world),
+        },
+        wire: Wire {
+            world: Rc::clone(world),
+            user: Rc::clone(user),
+            is_open: Rc::clone(is_open),
+        },
+    };
+    Client::open(surroundings, Options::default()).await
 }

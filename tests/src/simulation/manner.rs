@@ -7,7 +7,7 @@ use tidemark_engine::truth::{Airbag, Policies, Retention};
 use tidemark_protocol::{ConflictPolicy, Limits};
 use tidemark_server::session::Settings;
 
-use super::random::Random;
+use super::{random::Random, wild::Wild};
 
 /// How long a session lives after its last call.
 const SESSION_EXPIRY: Duration = Duration::from_mins(10);
@@ -48,12 +48,14 @@ pub(super) struct Manner {
     /// What nothing needs is soon forgotten.
     pub(super) forgets: bool,
     policy: ConflictPolicy,
+    pub(super) wild: Wild,
 }
 
 impl Manner {
-    pub(super) fn draw(random: &Random) -> Self {
+    /// `wild`: chance of its own for what came later.
+    pub(super) fn draw(random: &Random, wild: &Random) -> Self {
         let restores = random.chance(30);
-        Self {
+        let mut drawn = Self {
             users: if random.chance(30) { 2 } else { 1 },
             devices: random.one_of(&[2, 2, 2, 3]),
             devices_max: random.one_of(&[3, 4, 5]),
@@ -78,7 +80,11 @@ impl Manner {
                 ConflictPolicy::Device,
                 ConflictPolicy::Store,
             ]),
-        }
+            wild: Wild::default(),
+        };
+        drawn.wild = Wild::draw(wild, drawn.restores_truth);
+        drawn.small_airbag |= drawn.wild.tiny_airbag;
+        drawn
     }
 
     /// The server's.
@@ -91,7 +97,11 @@ impl Manner {
             body_bytes: if self.bulky { 64 * 1024 } else { 7 * 1024 },
         };
         let airbag = Airbag {
-            deletes: if self.small_airbag { 3 } else { 20 },
+            deletes: match (self.wild.tiny_airbag, self.small_airbag) {
+                (true, _) => 2,
+                (false, true) => 3,
+                (false, false) => 20,
+            },
             percent: 20,
         };
         let retention = if self.forgets {

@@ -5,22 +5,28 @@
 //! by (`oracle`, `truth`) is kept apart from what is judged.
 
 mod course;
+mod damage;
 mod database;
 mod device;
 mod gate;
+mod ledger;
 mod manner;
 mod marks;
+mod meanings;
 mod network;
 mod oracle;
 mod pages;
 mod person;
 mod random;
+mod ruin;
 mod schedule;
+mod scribe;
 mod server;
 mod sessions;
 mod tally;
 mod truth;
 mod turns;
+mod wild;
 mod world;
 
 pub use course::{Course, Failure};

@@ -42,6 +42,7 @@ impl Transport for Wire {
         let (world, user) = (&self.world, self.user.get());
         if path == "/v1/sync/open" {
             self.is_open.set(true);
+            world.opens.set(world.opens.get() + 1);
         }
         let outcome = call(world, user, path, body).await;
         match &outcome {
@@ -72,7 +73,8 @@ impl Transport for Wire {
     }
 }
 
-async fn call(
+/// One call on its way, there and back.
+pub(super) async fn call(
     world: &Rc<World>,
     user: usize,
     path: &str,

@@ -42,11 +42,13 @@ pub(super) struct Oracle {
     undone: BTreeSet<Mark>,
     /// A device was copied, or something came back from an old copy: deletions may be undone.
     pub(super) all_may_return: bool,
+    begun: u64,
     acknowledged: u64,
 }
 
 impl Oracle {
     pub(super) fn mark(&mut self) -> Mark {
+        self.begun += 1;
         self.next += 1;
         self.next
     }
@@ -87,6 +89,11 @@ impl Oracle {
         }
     }
 
+    /// How many things people ever began to do to records.
+    pub(super) fn begun(&self) -> u64 {
+        self.begun
+    }
+
     /// How many writes were acknowledged.
     pub(super) fn acknowledged(&self) -> u64 {
         self.acknowledged
@@ -94,6 +101,7 @@ impl Oracle {
 
     /// Somebody who saw these tokens takes them away, perhaps.
     pub(super) fn takes_away(&mut self, saw: impl IntoIterator<Item = Mark>) {
+        self.begun += 1;
         for mark in saw {
             let mut at = Some(mark);
             // To the end, whatever is excused on the way: a restored copy excuses a token without
@@ -125,6 +133,7 @@ impl Oracle {
     /// Somebody takes back what was not pushed of a record, perhaps with what others write to it
     /// in that moment: nobody asks for it any more.
     pub(super) fn undoes(&mut self, record: Mark) {
+        self.begun += 1;
         self.undone.insert(record);
     }
 

@@ -1,20 +1,26 @@
 //! What a person does in a tab, and what they may then believe: a write is sure when its future
 //! has ended well, and only possible until then.
 
-use std::{cell::RefCell, collections::BTreeSet, rc::Rc};
+use std::{
+    cell::RefCell,
+    collections::{BTreeMap, BTreeSet},
+    rc::Rc,
+};
 
 use serde_json::{Map, Value, json};
 use tidemark_engine::{
     client::{Cancel, Choice, Client, Doc, ErrorCode, Operation, State, SyncOptions},
     store::Committed,
 };
-use tidemark_protocol::Mode;
+use tidemark_protocol::{Direction, Mode};
 
 use super::{
     device::{ENTITY, Made, REFUSED, Surroundings},
+    ledger::Ledger,
     marks::{Mark, fields, find, name, token, tokens},
     network::MARKS,
     oracle::Oracle,
+    scribe::{WHEN, when},
     world::World,
 };
 
@@ -30,6 +36,7 @@ pub(super) struct Person {
     pub(super) user: usize,
     pub(super) client: Client<Surroundings>,
     pub(super) made: Made,
+    pub(super) ledger: Rc<Ledger>,
 }
 
 /// What to do to a record.
@@ -39,6 +46,16 @@ enum Act {
     Replace,
     Remove,
     Delete,
+}
+
+/// What somebody sees of a device.
+#[derive(Debug)]
+struct Seen {
+    /// The tokens of each record.
+    records: BTreeMap<Mark, BTreeSet<Mark>>,
+    writes: u64,
+    opens: u64,
+    waits: bool,
 }
 
 /// An act against what is seen: the operation, and what it says to the oracle.
@@ -98,11 +115,16 @@ impl Person {
             4..6 => Mode::Refresh,
             _ => Mode::Auto,
         };
-        let options = SyncOptions {
-            mode,
-            ..SyncOptions::default()
-        };
-        self.sync(options, &cancel).await.err()
+        let world = &self.world;
+        let asked = world.manner.wild.asks(&world.wild, mode);
+        let mut outcome = self.sync(asked, &cancel).await;
+        if outcome == Err(ErrorCode::Airbag) {
+            world.count(|tally| tally.airbags += 1);
+            if let Some(answer) = world.manner.wild.answers(&world.wild, asked) {
+                outcome = self.sync(answer, &cancel).await;
+            }
+        }
+        outcome.err()
     }
 
     /// Syncs, whatever it deletes; whether both sides hold the same then.
@@ -115,6 +137,17 @@ impl Person {
     }
 
     async fn sync(&self, options: SyncOptions, cancel: &Cancel) -> Result<bool, ErrorCode> {
+        let is_overriding =
+            options.mirror || matches!(options.mode, Mode::PullTruth | Mode::PushTruth);
+        if options.direction == Direction::Push {
+            self.ledger.is_ahead.set(true);
+        }
+        let running = self.ledger.begin();
+        let before = if is_overriding {
+            self.sees().await
+        } else {
+            None
+        };
         let outcome = Box::pin(self.client.sync(options, cancel)).await;
         let outcome = outcome.map(|it| it.in_sync).map_err(|error| error.code);
         if outcome.is_ok() {
@@ -122,7 +155,58 @@ impl Person {
         }
         self.world
             .note(&[b"synced", format!("{outcome:?}").as_bytes()]);
+        if let Some(before) = before.filter(|_| outcome == Ok(true)) {
+            self.world.count(|tally| tally.overrides += 1);
+            let after = self.sees().await;
+            if let Some(after) = after.filter(|_| running.is_alone()) {
+                self.compares(options, &before, &after);
+            }
+        }
         outcome
+    }
+
+    /// The records that flow, how many writes were begun so far, and whether anything waits to be
+    /// pushed.
+    async fn sees(&self) -> Option<Seen> {
+        let docs = self.client.find(ENTITY, "").await.ok()?;
+        let pending = self.client.pending().await.ok()?;
+        let flowing = docs.iter().filter(|doc| doc.state != State::Rejected);
+        Some(Seen {
+            records: flowing
+                .filter_map(|doc| {
+                    let value = doc.value.as_str();
+                    Some((find(b'N', value).next()?, tokens(value)))
+                })
+                .collect(),
+            writes: self.oracle.borrow().begun(),
+            opens: self.world.opens.get(),
+            waits: pending.iter().any(|doc| doc.state != State::Rejected),
+        })
+    }
+
+    /// One side was made what the other is: a device that pushed has taken nothing from the truth,
+    /// one that pulled has nothing left to push. Nobody can say so where people wrote meanwhile, or
+    /// where it took more than one session: the second is one like any other.
+    fn compares(&self, options: SyncOptions, before: &Seen, after: &Seen) {
+        let is_one = before.opens + 1 == after.opens && before.writes == after.writes;
+        if !is_one || self.ledger.is_damaged.get() {
+            return;
+        }
+        let pushes = options.mode == Mode::PushTruth || options.direction == Direction::Push;
+        // A mirror pushes edits field by field, as any sync does: what others wrote to the rest of
+        // a record that it knows of comes with the answer.
+        let is_same = match options.mode {
+            Mode::PushTruth => before.records == after.records,
+            _ => before.records.keys().eq(after.records.keys()),
+        };
+        if pushes && !is_same {
+            let what = format!("what was pushed whole came back as another: {before:?}, {after:?}");
+            self.world.breaks(what);
+        }
+        if !pushes && after.waits {
+            self.world
+                .breaks("something waits although the truth was taken".to_owned());
+        }
     }
 
     fn mark(&self) -> Mark {
@@ -144,6 +228,9 @@ impl Person {
         for _ in 0..count {
             let (record, mark) = (self.mark(), self.mark());
             let mut value = json!({"name": name(MARKS[self.user], record), "a": self.token(mark)});
+            if self.world.manner.wild.reformats {
+                value[WHEN] = when();
+            }
             if self.world.manner.bulky {
                 let much = 1_500 + self.world.random.below(1_000);
                 value["pad"] = Value::from("x".repeat(much));

@@ -1,7 +1,12 @@
 //! One schedule: steps that chance chooses, each followed by a look at everything; then rest, and
 //! the verdict.
 
-use std::{cell::RefCell, collections::BTreeSet, rc::Rc, sync::Arc};
+use std::{
+    cell::{Cell, RefCell},
+    collections::BTreeSet,
+    rc::Rc,
+    sync::Arc,
+};
 
 use tidemark_engine::client::Doc;
 
@@ -11,16 +16,22 @@ use super::{
     device::Device,
     gate::Gatekeeper,
     manner::Manner,
+    marks::{Held, find},
     network::{USERS, deliver_late, serve},
     oracle::Oracle,
     person::Person,
     random::Random,
+    ruin::Ruin,
+    scribe::Scribe,
     server::Server,
     truth::Truth,
     turns::Turns,
     world::{Owner, World},
 };
 
+/// Sets chance apart that came later from chance that was there before: such that none of the
+/// schedules which had found something by then has any of it.
+const WILD: u64 = 0x7469_6465_6d74_3a73;
 /// Steps of a schedule, before it comes to rest.
 pub(super) const STEPS: usize = 60;
 /// Turns that any work may take; more, and it is stuck.
@@ -32,6 +43,7 @@ struct Schedule {
     world: Rc<World>,
     oracle: Rc<RefCell<Oracle>>,
     devices: Vec<Device>,
+    scribes: Vec<Scribe>,
     truth: Truth,
     /// A device was copied in a sync, or came back from a copy made in one: until both have opened
     /// once more the server cannot tell them apart, and what the one says may take the place of what
@@ -44,15 +56,17 @@ struct Schedule {
 pub(super) async fn run(seed: u64, mut database: Database, told: bool) -> (Ended, Database) {
     database.empty().await;
     let random = Random::new(seed);
-    let manner = Manner::draw(&random);
+    let wild = Random::new(seed ^ WILD);
+    let manner = Manner::draw(&random, &wild);
     let turns = Arc::new(Turns::default());
     let gate = Arc::new(Gatekeeper::new(Arc::clone(&turns)));
     let server = Server::start(&database, gate, random.fork(), manner.settings());
-    let world = World::new(manner, random, turns, server, told);
+    let world = World::new(manner, [random, wild], turns, server, told);
     let mut schedule = Schedule {
         world: Rc::clone(&world),
         oracle: Rc::default(),
         devices: Vec::new(),
+        scribes: Vec::new(),
         truth: Truth::new(database),
         is_mistaken: false,
         is_resting: false,
@@ -88,6 +102,10 @@ impl Schedule {
             for _ in 0..self.world.manner.devices {
                 self.devices.push(Device::new(&self.world, user).await);
             }
+            if self.world.manner.wild.reformats {
+                let scribe = Scribe::new(&self.world, &self.oracle, user);
+                self.scribes.push(scribe);
+            }
         }
         for _ in 0..STEPS {
             self.step().await?;
@@ -122,6 +140,8 @@ impl Schedule {
             192..195 => return self.restore_truth().await,
             _ => self.drop_sync(place),
         }
+        self.damages(place).await?;
+        self.asks_a_scribe();
         let is_alone = begun.filter(|_| random.chance(world.manner.alone));
         if let Some(work) = is_alone {
             return self.finish(work).await;
@@ -161,6 +181,7 @@ impl Schedule {
             user: device.user,
             client: device.tabs[tab].client.clone(),
             made: Rc::clone(&device.made),
+            ledger: Rc::clone(&device.ledger),
         }
     }
 
@@ -244,15 +265,19 @@ impl Schedule {
         }
         if self.devices[place].restore().await {
             self.world.note(&[b"a device is restored"]);
-            self.is_mistaken |= self.devices[place].is_open.get();
-            // What only the device held that is no more is gone, as meant.
-            let user = self.devices[place].user;
-            let looked = self.devices[place].look(&self.truth.datastores[user]).await;
-            if let Err(broken) = looked {
-                self.world.breaks(broken);
-            }
-            self.excuse();
+            self.went_back(place).await;
         }
+    }
+
+    /// A device holds what it held before: what only it had since is gone, as meant.
+    async fn went_back(&mut self, place: usize) {
+        self.is_mistaken |= self.devices[place].is_open.get();
+        let user = self.devices[place].user;
+        let looked = self.devices[place].look(&self.truth.datastores[user]).await;
+        if let Err(broken) = looked {
+            self.world.breaks(broken);
+        }
+        self.excuse();
     }
 
     async fn restore_truth(&mut self) -> Verdict {
@@ -281,6 +306,68 @@ impl Schedule {
             self.excuse();
         }
         Ok(())
+    }
+
+    /// A scribe edits or syncs.
+    fn asks_a_scribe(&self) {
+        let world = &self.world;
+        if self.scribes.is_empty() || !world.wild.chance(30) {
+            return;
+        }
+        let scribe = self.scribes[world.wild.below(self.scribes.len())].clone();
+        if world.wild.chance(40) {
+            return scribe.edits();
+        }
+        world.spawn(Owner::Tab(0), async move {
+            scribe.syncs().await;
+        });
+    }
+
+    /// Somebody damages a device, or the truth.
+    async fn damages(&mut self, place: usize) -> Verdict {
+        let world = Rc::clone(&self.world);
+        let wild = &world.manner.wild;
+        if wild.damages && world.wild.chance(4) && self.devices[place].damage().await {
+            world.note(&[b"a device is damaged"]);
+            world.count(|tally| tally.damages += 1);
+        }
+        let goes_back = wild.damages && world.manner.restores && world.wild.chance(2);
+        if goes_back && self.devices[place].damage_root().await {
+            world.note(&[b"a device has lost its root"]);
+            world.count(|tally| tally.damages += 1);
+            self.went_back(place).await;
+        }
+        if wild.damages_truth && world.wild.chance(3) {
+            self.damages_truth().await?;
+        }
+        Ok(())
+    }
+
+    /// Somebody damages the truth while no server runs on it. An operator who verifies it is told,
+    /// and when they have put the row back from a backup, is told of nothing more.
+    async fn damages_truth(&mut self) -> Verdict {
+        self.world.kill_server();
+        let connection = self.truth.database.connection().await;
+        let Some(ruin) = Ruin::cause(connection, &self.world.wild).await else {
+            return Ok(());
+        };
+        self.world
+            .note(&[b"the truth is damaged:", ruin.what().as_bytes()]);
+        self.world.count(|tally| tally.damages += 1);
+        let found = self.world.server.verify().await?;
+        ruin.mend(self.truth.database.connection().await).await;
+        if found.is_empty() {
+            return Err(format!("nobody was told of this: {}", ruin.what()));
+        }
+        self.verifies().await
+    }
+
+    /// An operator who verifies the truth is told of nothing.
+    async fn verifies(&self) -> Verdict {
+        match &self.world.server.verify().await?[..] {
+            [] => Ok(()),
+            found => Err(format!("the operator is told of {found:?}")),
+        }
     }
 
     fn excuse(&mut self) {
@@ -316,13 +403,16 @@ impl Schedule {
     /// All tokens that are anywhere.
     fn present(&self) -> BTreeSet<u32> {
         let devices = self.devices.iter().map(|device| &device.held);
+        let scribes: Vec<_> = self.scribes.iter().map(Scribe::held).collect();
+        let scribes: Vec<_> = scribes.iter().flat_map(Held::marks).collect();
         let truths = self.truth.datastores.iter().map(|it| &it.held);
-        let held = devices.chain(truths).flat_map(super::marks::Held::marks);
+        let held = devices.chain(truths).flat_map(Held::marks).chain(scribes);
         let truths = self.truth.datastores.iter();
+        let overridden = truths.clone().flat_map(|it| &it.overridden);
         let history = truths
             .filter(|_| self.is_mistaken)
             .flat_map(|it| &it.history);
-        held.chain(history.copied()).collect()
+        held.chain(overridden.chain(history).copied()).collect()
     }
 
     /// Looks at everything, and checks what must hold at any time.
@@ -332,7 +422,15 @@ impl Schedule {
         }
         let server = &self.world.server;
         let airbag = (!self.is_resting).then(|| server.airbag());
-        self.truth.look(server.gate.commits(), airbag).await?;
+        {
+            let mut sessions = self.world.sessions.borrow_mut();
+            let meanings = sessions.meanings.clone();
+            sessions.meanings.looked();
+            drop(sessions);
+            self.truth
+                .look(server.gate.commits(), airbag, &meanings)
+                .await?;
+        }
         for device in &mut self.devices {
             device.look(&self.truth.datastores[device.user]).await?;
         }
@@ -359,13 +457,41 @@ impl Schedule {
             device.signed_in.set(device.user);
         }
         self.finish_all().await?;
+        self.scribes_rest().await?;
         for round in 0..2 {
             for place in 0..self.devices.len() {
                 self.syncs_at_rest(place, round).await?;
             }
         }
         self.look().await?;
-        self.agree()
+        self.agree()?;
+        self.scribes_rest().await?;
+        self.look().await?;
+        for scribe in &self.scribes {
+            scribe.agrees(&self.truth.datastores[scribe.user])?;
+        }
+        if self.world.manner.wild.damages_truth {
+            self.verifies().await?;
+        }
+        Ok(())
+    }
+
+    /// Every scribe syncs until it is in sync: it may have to begin anew, and then to push.
+    async fn scribes_rest(&mut self) -> Verdict {
+        for scribe in self.scribes.clone() {
+            let is_in_sync = Rc::new(Cell::new(false));
+            for _ in 0..3 {
+                let (scribe, told) = (scribe.clone(), Rc::clone(&is_in_sync));
+                let work = self.world.spawn(Owner::Request, async move {
+                    told.set(scribe.syncs().await);
+                });
+                self.finish(work).await?;
+            }
+            if !is_in_sync.get() {
+                return Err("a scribe does not come to rest".to_owned());
+            }
+        }
+        Ok(())
     }
 
     async fn syncs_at_rest(&mut self, place: usize, round: u32) -> Verdict {
@@ -399,10 +525,14 @@ impl Schedule {
             if device.is_stranded.get() {
                 continue;
             }
-            let held: Vec<_> = device.records().collect();
-            let is: Vec<_> = truth.records().collect();
-            let mut held = held;
+            let mut held: Vec<_> = device.records().collect();
             held.sort_unstable();
+            // What the truth has under an edit that was set aside is not shown.
+            let aside = device.refused().map(|doc| doc.key.as_str());
+            let shown: BTreeSet<_> = held.iter().map(|(key, _)| *key).collect();
+            let aside: BTreeSet<_> = aside.filter(|key| !shown.contains(key)).collect();
+            let is = truth.records().filter(|(key, _)| !aside.contains(key));
+            let is: Vec<_> = is.collect();
             if held != is {
                 return Err(format!("a device holds {held:?} and the truth {is:?}"));
             }
@@ -413,10 +543,7 @@ impl Schedule {
             if device.info().fingerprint != truth.fingerprint_at(Some(truth.head())) {
                 return Err("a device at rest has another fingerprint".to_owned());
             }
-            let manner = &self.world.manner;
-            let is_forgotten = |doc: &Doc| doc.problem.as_ref().is_some_and(|it| it.0 == "deleted");
-            let has_reason = |doc| manner.refusals || (manner.forgets && is_forgotten(doc));
-            if let Some(doc) = device.refused().find(|doc| !has_reason(doc)) {
+            if let Some(doc) = device.refused().find(|doc| !self.has_reason(doc)) {
                 return Err(format!("a record was refused for no reason: {doc:?}"));
             }
         }
@@ -430,26 +557,48 @@ impl Schedule {
             if self.devices.iter().any(|it| it.is_stranded.get()) {
                 continue;
             }
-            // Nor can a device be told from one whose edit has lost its mark, if what it holds is
-            // older than all history.
-            let is_each_itself = !oracle.all_may_return
-                && !self.world.was_renamed.get()
-                && !self.world.manner.forgets;
+            let is_each_itself = !oracle.all_may_return && !self.world.was_renamed.get();
             let knew =
                 |(one, other): &&(u32, u32)| oracle.knew(*one, *other) || oracle.knew(*other, *one);
             if let Some(sides) = datastore.sides.iter().find(knew).filter(|_| is_each_itself) {
                 return Err(format!("in conflict with what it knew (tokens): {sides:?}"));
             }
-            let returned = oracle.returned(&names, &datastore.in_conflict);
+            // A choice of one side is kept as set aside, or stands.
+            let aside = self.devices.iter().filter(|it| it.user == user);
+            let (mut kept, mut unsettled) = (BTreeSet::new(), BTreeSet::new());
+            for doc in aside.flat_map(Device::refused) {
+                kept.extend(find(b'T', doc.value.as_str()));
+                unsettled.extend(find(b'N', doc.value.as_str()));
+            }
+            for scribe in self.scribes.iter().filter(|it| it.user == user) {
+                let (tokens, names) = scribe.aside();
+                kept.extend(tokens);
+                unsettled.extend(names);
+            }
+            kept.extend(datastore.kept.union(&datastore.overridden));
+            unsettled.extend(datastore.in_conflict.union(&datastore.revived));
+            let returned = oracle.returned(&names, &unsettled);
             if !returned.is_empty() {
                 return Err(format!("back from their deletion: {returned:?}"));
             }
-            let reverted = oracle.reverted(&datastore.live_marks(), &datastore.kept);
+            let reverted = oracle.reverted(&datastore.live_marks(), &kept);
             if !reverted.is_empty() {
                 return Err(format!("reverted (token, to): {reverted:?}"));
             }
         }
         Ok(())
+    }
+}
+
+impl Schedule {
+    /// Whether a record may wait for a person.
+    fn has_reason(&self, doc: &Doc) -> bool {
+        let manner = &self.world.manner;
+        match doc.problem.as_ref().map(|(code, _)| code.as_str()) {
+            Some("deleted") if manner.forgets => true,
+            Some("truth_pushed" | "pull_truth") => manner.wild.sets_aside(),
+            _ => manner.refusals,
+        }
     }
 }
 

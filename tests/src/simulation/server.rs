@@ -137,6 +137,15 @@ impl Server {
         true
     }
 
+    /// What an operator is told who verifies the database.
+    pub(super) async fn verify(&self) -> Result<Vec<String>, String> {
+        let store = self.store.borrow().clone();
+        let mut told = Vec::new();
+        let verified = store.verify(|finding| told.push(finding.to_string())).await;
+        verified.map_err(|error| error.to_string())?;
+        Ok(told)
+    }
+
     fn backup_file(&self, number: u32) -> PathBuf {
         self.database.with_extension(format!("backup{number}"))
     }

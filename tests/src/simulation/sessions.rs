@@ -9,6 +9,8 @@ use std::{
 
 use tidemark_engine::client::Reply;
 
+use super::meanings::{Meaning, Meanings, confirms};
+
 /// What was heard of sessions, until the truth is another.
 #[derive(Debug, Default)]
 pub(super) struct Sessions {
@@ -18,6 +20,28 @@ pub(super) struct Sessions {
     /// Opens under way by device, and whether two were at once: which of them was the later only
     /// the server knows.
     opening: BTreeMap<String, (usize, bool)>,
+    /// What they mean to do.
+    pub(super) meanings: Meanings,
+}
+
+impl Sessions {
+    /// A person has confirmed what this session does.
+    fn is_confirmed(&mut self, session: &str) {
+        let mut devices = self.newest.iter();
+        let device = devices.find(|(_, newest)| *newest == session);
+        let confirmed = Meaning {
+            is_confirmed: true,
+            ..Meaning::default()
+        };
+        // Where two opens were under way at once, either may be meant.
+        let Some(device) = device.map(|(device, _)| device.clone()) else {
+            let all: Vec<_> = self.opening.keys().cloned().collect();
+            return all
+                .iter()
+                .for_each(|device| self.meanings.comes(device, confirmed));
+        };
+        self.meanings.comes(&device, confirmed);
+    }
 }
 
 /// Listens while the server works on one request.
@@ -25,6 +49,7 @@ pub(super) struct Listener {
     sessions: Rc<RefCell<Sessions>>,
     /// The device, if it is an open.
     opens: Option<String>,
+    meaning: Meaning,
     names_what_is_over: bool,
 }
 
@@ -39,10 +64,18 @@ impl Listener {
             *count += 1;
             *at_once |= *count > 1;
         }
+        let meaning = Meaning::of_open(body);
+        if let Some(device) = &opens {
+            heard.meanings.comes(device, meaning);
+        }
         let named = member(body, "sync_uuid").filter(|_| opens.is_none());
+        if let Some(session) = named.filter(|_| confirms(body)) {
+            heard.is_confirmed(session);
+        }
         Self {
             sessions: Rc::clone(sessions),
             opens,
+            meaning,
             names_what_is_over: named.is_some_and(|session| heard.over.contains(session)),
         }
     }
@@ -60,6 +93,9 @@ impl Listener {
                 heard.newest.remove(device);
             } else {
                 heard.over.extend(earlier);
+                let meaning = self.meaning.as_decided(&reply.body);
+                heard.meanings.comes(device, meaning);
+                heard.meanings.opened(device, meaning);
             }
         }
         !self.names_what_is_over

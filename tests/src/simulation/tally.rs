@@ -15,6 +15,12 @@ pub struct Tally {
     pub syncs: u64,
     /// Deaths of tabs, devices and servers.
     pub deaths: u64,
+    /// Syncs that made one side what the other is.
+    pub overrides: u64,
+    /// Syncs that the airbag held.
+    pub airbags: u64,
+    /// Damage done by hand, to devices and to truths.
+    pub damages: u64,
 }
 
 impl AddAssign for Tally {
@@ -24,6 +30,9 @@ impl AddAssign for Tally {
         self.calls += other.calls;
         self.syncs += other.syncs;
         self.deaths += other.deaths;
+        self.overrides += other.overrides;
+        self.airbags += other.airbags;
+        self.damages += other.damages;
     }
 }
 
@@ -31,8 +40,16 @@ impl fmt::Display for Tally {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "{} schedules held: {} writes, {} calls, {} syncs, {} deaths",
-            self.schedules, self.writes, self.calls, self.syncs, self.deaths
+            "{} schedules held: {} writes, {} calls, {} syncs, {} of them overriding, {} held by the \
+             airbag, {} deaths, {} damages",
+            self.schedules,
+            self.writes,
+            self.calls,
+            self.syncs,
+            self.overrides,
+            self.airbags,
+            self.deaths,
+            self.damages
         )
     }
 }

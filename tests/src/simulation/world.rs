@@ -46,6 +46,8 @@ pub(super) struct Late {
 pub(super) struct World {
     pub(super) manner: Manner,
     pub(super) random: Random,
+    /// Chance of its own for what came later, so that it changes nothing of what was before.
+    pub(super) wild: Random,
     pub(super) turns: Arc<Turns>,
     pub(super) server: Server,
     /// Nothing waits: somebody looks on.
@@ -60,6 +62,8 @@ pub(super) struct World {
     trace: RefCell<DefaultHasher>,
     told: Cell<bool>,
     pub(super) tally: Cell<Tally>,
+    /// Sessions that any device has asked for.
+    pub(super) opens: Cell<u64>,
     /// A device was told to take a new name: what it said under the old one is another's now.
     pub(super) was_renamed: Cell<bool>,
     /// What was seen to be wrong in the midst of a call.
@@ -69,7 +73,7 @@ pub(super) struct World {
 impl World {
     pub(super) fn new(
         manner: Manner,
-        random: Random,
+        [random, wild]: [Random; 2],
         turns: Arc<Turns>,
         server: Server,
         told: bool,
@@ -77,6 +81,7 @@ impl World {
         Rc::new(Self {
             manner,
             random,
+            wild,
             turns,
             server,
             is_quiet: Cell::new(false),
@@ -89,6 +94,7 @@ impl World {
             trace: RefCell::default(),
             told: Cell::new(told),
             tally: Cell::default(),
+            opens: Cell::default(),
             was_renamed: Cell::default(),
             broken: RefCell::default(),
         })

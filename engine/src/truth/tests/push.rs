@@ -485,6 +485,21 @@ fn t20_a_shortened_value_given_back_is_no_change() {
     assert_eq!(edit.counts(), [0, 1, 0, 0, 0, 0]);
 }
 
+/// T-20: nor where somebody else has deleted the record since: it stays deleted, without a conflict.
+#[test]
+fn t20_a_shortened_value_brings_nothing_back() {
+    let (mut world, key, made) = world_with(json!({"a": "long"}));
+    let short = crate::json::Canonical::parse(r#"{"a":"lo"}"#).unwrap();
+    let short = crate::version::Content::of("record", short);
+    world
+        .acked
+        .insert((device(2), Key::parse(&key).unwrap()), short.fingerprint);
+    world.push(device(1), &[deletion(&key, made)]);
+    let given = world.push(device(2), &[whole(&key, made, json!({"a": "lo"}))]);
+    assert_eq!(given.counts(), [0, 0, 0, 1, 0, 0]);
+    assert_eq!(world.value(&key), None);
+}
+
 /// T-22: a bad record is rejected alone; the rest of its push goes in.
 #[test]
 fn t22_one_bad_record_stops_nothing_else() {

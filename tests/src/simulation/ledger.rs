@@ -1,0 +1,67 @@
+//! What is known of a device besides what lies on its disk: how its syncs went one way, and what
+//! somebody did to its pages.
+
+use std::{cell::Cell, rc::Rc};
+
+/// What is known of a device.
+#[derive(Debug, Default)]
+pub(super) struct Ledger {
+    /// It has pushed without pulling, perhaps: what it pushed it may hold, and nothing else that
+    /// is newer than its `last_sync`.
+    pub(super) is_ahead: Cell<bool>,
+    /// Somebody damaged its pages, and no look has found it whole since.
+    pub(super) is_damaged: Cell<bool>,
+    /// Syncs that ever began, and those under way.
+    begun: Cell<u64>,
+    running: Cell<u64>,
+}
+
+impl Ledger {
+    /// What is known of a copy.
+    pub(super) fn copy(&self) -> Self {
+        Self {
+            is_ahead: self.is_ahead.clone(),
+            is_damaged: self.is_damaged.clone(),
+            ..Self::default()
+        }
+    }
+
+    /// The device holds what the truth had at its `last_sync`.
+    pub(super) fn is_whole(&self) {
+        self.is_damaged.set(false);
+        if self.running.get() == 0 {
+            self.is_ahead.set(false);
+        }
+    }
+
+    /// A sync begins.
+    pub(super) fn begin(self: &Rc<Self>) -> Running {
+        self.begun.set(self.begun.get() + 1);
+        self.running.set(self.running.get() + 1);
+        Running {
+            ledger: Rc::clone(self),
+            number: self.begun.get(),
+            was_alone: self.running.get() == 1,
+        }
+    }
+}
+
+/// A sync under way, until it is dropped.
+pub(super) struct Running {
+    ledger: Rc<Ledger>,
+    number: u64,
+    was_alone: bool,
+}
+
+impl Running {
+    /// Whether no other sync of the device was under way since it began.
+    pub(super) fn is_alone(&self) -> bool {
+        self.was_alone && self.ledger.begun.get() == self.number
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.ledger.running.set(self.ledger.running.get() - 1);
+    }
+}
