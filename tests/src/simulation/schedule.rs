@@ -422,15 +422,9 @@ impl Schedule {
         }
         let server = &self.world.server;
         let airbag = (!self.is_resting).then(|| server.airbag());
-        {
-            let mut sessions = self.world.sessions.borrow_mut();
-            let meanings = sessions.meanings.clone();
-            sessions.meanings.looked();
-            drop(sessions);
-            self.truth
-                .look(server.gate.commits(), airbag, &meanings)
-                .await?;
-        }
+        let meanings = self.world.sessions.borrow_mut().look();
+        let commits = server.gate.commits();
+        self.truth.look(commits, airbag, &meanings).await?;
         for device in &mut self.devices {
             device.look(&self.truth.datastores[device.user]).await?;
         }

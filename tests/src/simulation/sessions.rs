@@ -21,10 +21,17 @@ pub(super) struct Sessions {
     /// the server knows.
     opening: BTreeMap<String, (usize, bool)>,
     /// What they mean to do.
-    pub(super) meanings: Meanings,
+    meanings: Meanings,
 }
 
 impl Sessions {
+    /// What was meant since somebody looked; now somebody does.
+    pub(super) fn look(&mut self) -> Meanings {
+        let meant = self.meanings.clone();
+        self.meanings.looked();
+        meant
+    }
+
     /// A person has confirmed what this session does.
     fn is_confirmed(&mut self, session: &str) {
         let mut devices = self.newest.iter();

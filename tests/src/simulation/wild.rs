@@ -9,6 +9,10 @@ use super::random::Random;
 
 /// The wild side of a schedule's manner. Shares are of a hundred.
 #[derive(Clone, Copy, Debug, Default)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a trait by itself, in any combination"
+)]
 pub(super) struct Wild {
     /// Syncs that ask for a mode in which nothing is ever given up.
     pub(super) modes: u32,
