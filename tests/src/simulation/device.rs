@@ -191,7 +191,7 @@ impl Device {
     /// Somebody damages a page, while it does not run; false: nothing that can be brought back.
     pub(super) async fn damage(&mut self) -> bool {
         let pages = self.pages.snapshot();
-        let is_whole = !self.ledger.is_damaged.get() && !self.is_stranded.get();
+        let is_whole = !self.ledger.is_damaged() && !self.is_stranded.get();
         if !is_whole || !damage(&pages, &self.world.wild) {
             return false;
         }
@@ -200,7 +200,7 @@ impl Device {
             return false;
         }
         self.restart(pages).await;
-        self.ledger.is_damaged.set(true);
+        self.ledger.damage();
         true
     }
 
@@ -226,7 +226,7 @@ impl Device {
         self.info.last_sync = None;
         self.made.borrow_mut().clear();
         self.restart(pages).await;
-        self.ledger.is_damaged.set(true);
+        self.ledger.damage();
         true
     }
 
@@ -287,12 +287,12 @@ impl Device {
         self.world.is_quiet.set(was_quiet);
         match read {
             // What cannot be read any more is no answer to where the rest is.
-            Err(_) if self.ledger.is_damaged.get() => return Ok(()),
+            Err(_) if self.ledger.is_damaged() => return Ok(()),
             read => read.map_err(|error| error.to_string())?,
         }
         self.check_names()?;
         let before = std::mem::replace(&mut self.info, self.looker.info());
-        let may_go_back = self.is_stranded.get() || self.ledger.is_damaged.get();
+        let may_go_back = self.is_stranded.get() || self.ledger.is_damaged();
         if before.last_sync > self.info.last_sync && !may_go_back {
             return Err(format!("a device went back from {before:?}"));
         }
@@ -311,14 +311,14 @@ impl Device {
         let expected = truth.fingerprint_at(at);
         let ledger = &self.ledger;
         let is_equal = expected == self.info.fingerprint;
-        let differing = if ledger.is_ahead.get() || ledger.is_damaged.get() {
+        let differing = if ledger.is_ahead.get() || ledger.is_damaged() {
             self.differing(truth, at)
         } else {
             None
         };
         let user = USERS[self.user];
         match differing {
-            Some(_) if ledger.is_damaged.get() => Ok(()),
+            Some(_) if ledger.is_damaged() => Ok(()),
             Some(differing) => Err(format!(
                 "{user}'s device holds what the truth has not had since {at:?}: {differing}"
             )),
@@ -326,7 +326,7 @@ impl Device {
                 ledger.is_whole();
                 Ok(())
             }
-            None if ledger.is_ahead.get() || ledger.is_damaged.get() => Ok(()),
+            None if ledger.is_ahead.get() || ledger.is_damaged() => Ok(()),
             None => Err(format!(
                 "{user}'s device holds another truth than that of {:?}: {} instead of {expected}",
                 self.info.last_sync, self.info.fingerprint

@@ -9,8 +9,11 @@ pub(super) struct Ledger {
     /// It has pushed without pulling, perhaps: what it pushed it may hold, and nothing else that
     /// is newer than its `last_sync`.
     pub(super) is_ahead: Cell<bool>,
-    /// Somebody damaged its pages, and no look has found it whole since.
-    pub(super) is_damaged: Cell<bool>,
+    /// Somebody damaged its pages, and no look has found it whole after a sync that ended in step:
+    /// only such a sync reads all of them.
+    is_damaged: Cell<bool>,
+    /// It has ended in step since.
+    is_in_step: Cell<bool>,
     /// Syncs that ever began, and those under way.
     begun: Cell<u64>,
     running: Cell<u64>,
@@ -22,13 +25,31 @@ impl Ledger {
         Self {
             is_ahead: self.is_ahead.clone(),
             is_damaged: self.is_damaged.clone(),
+            is_in_step: self.is_in_step.clone(),
             ..Self::default()
         }
     }
 
+    pub(super) fn is_damaged(&self) -> bool {
+        self.is_damaged.get()
+    }
+
+    /// Somebody damages its pages.
+    pub(super) fn damage(&self) {
+        self.is_damaged.set(true);
+        self.is_in_step.set(false);
+    }
+
+    /// A sync has ended in step.
+    pub(super) fn steps(&self) {
+        self.is_in_step.set(true);
+    }
+
     /// The device holds what the truth had at its `last_sync`.
     pub(super) fn is_whole(&self) {
-        self.is_damaged.set(false);
+        if self.is_in_step.get() {
+            self.is_damaged.set(false);
+        }
         if self.running.get() == 0 {
             self.is_ahead.set(false);
         }

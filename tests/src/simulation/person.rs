@@ -143,7 +143,7 @@ impl Person {
             self.ledger.is_ahead.set(true);
         }
         let running = self.ledger.begin();
-        let before = if is_overriding {
+        let before = if is_overriding && self.world.is_still() {
             self.sees().await
         } else {
             None
@@ -152,6 +152,9 @@ impl Person {
         let outcome = outcome.map(|it| it.in_sync).map_err(|error| error.code);
         if outcome.is_ok() {
             self.world.count(|tally| tally.syncs += 1);
+        }
+        if outcome == Ok(true) {
+            self.ledger.steps();
         }
         self.world
             .note(&[b"synced", format!("{outcome:?}").as_bytes()]);
@@ -185,11 +188,11 @@ impl Person {
     }
 
     /// One side was made what the other is: a device that pushed has taken nothing from the truth,
-    /// one that pulled has nothing left to push. Nobody can say so where people wrote meanwhile, or
-    /// where it took more than one session: the second is one like any other.
+    /// one that pulled has nothing left to push. Nobody can say so where anything else was under way,
+    /// or where it took more than one session: the second is one like any other.
     fn compares(&self, options: SyncOptions, before: &Seen, after: &Seen) {
         let is_one = before.opens + 1 == after.opens && before.writes == after.writes;
-        if !is_one || self.ledger.is_damaged.get() {
+        if !is_one || self.ledger.is_damaged() {
             return;
         }
         let pushes = options.mode == Mode::PushTruth || options.direction == Direction::Push;

@@ -8,7 +8,7 @@ use std::{
     sync::Arc,
 };
 
-use tidemark_engine::client::Doc;
+use tidemark_engine::client::{Doc, ErrorCode};
 
 use super::{
     Ended, Tally, Verdict,
@@ -508,6 +508,10 @@ impl Schedule {
                 Ok(())
             }
             Some(Ok(false)) if round == 0 => Ok(()),
+            // It came upon damage in the midst of a pull, and asks to be called again.
+            Some(Err(ErrorCode::Busy)) if round == 0 && self.devices[place].ledger.is_damaged() => {
+                Ok(())
+            }
             other => Err(format!("a sync at rest ended with {other:?}")),
         }
     }

@@ -153,6 +153,11 @@ impl World {
         !self.tasks.borrow().is_empty()
     }
 
+    /// Whether nothing is under way but what asks.
+    pub(super) fn is_still(&self) -> bool {
+        self.tasks.borrow().len() == 1
+    }
+
     /// How much a tab has under way.
     pub(super) fn work_of(&self, tab: u64) -> usize {
         let tasks = self.tasks.borrow();
