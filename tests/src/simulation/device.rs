@@ -88,8 +88,8 @@ pub(super) struct Device {
     looker: Client<Surroundings>,
     seen: Option<u64>,
     pub(super) held: Held,
-    /// Records that were refused here: a copy of the device does not hear under which key the
-    /// other has brought them in, until it pushes them too.
+    /// Records that were refused here, or that it held back while it pulled: a copy of the device
+    /// does not hear under which key the other has brought them in, until it pushes them too.
     unheard: BTreeSet<Mark>,
     visible: Vec<Doc>,
     pending: Vec<Doc>,
@@ -375,7 +375,8 @@ impl Device {
             }
             for name in find(b'N', doc.value.as_str()) {
                 *shown.entry(name).or_default() += 1;
-                if doc.state == State::Rejected {
+                let is_held_back = doc.is_pending && self.ledger.has_only_pulled.get();
+                if doc.state == State::Rejected || is_held_back {
                     self.unheard.insert(name);
                 } else if !doc.is_pending && shown[&name] == 1 {
                     settled.insert(name);

@@ -9,6 +9,8 @@ pub(super) struct Ledger {
     /// It has pushed without pulling, perhaps: what it pushed it may hold, and nothing else that
     /// is newer than its `last_sync`.
     pub(super) is_ahead: Cell<bool>,
+    /// It has pulled without pushing, perhaps.
+    pub(super) has_only_pulled: Cell<bool>,
     /// Somebody damaged its pages, and no look has found it whole after a sync that ended in step:
     /// only such a sync reads all of them.
     is_damaged: Cell<bool>,
@@ -24,6 +26,7 @@ impl Ledger {
     pub(super) fn copy(&self) -> Self {
         Self {
             is_ahead: self.is_ahead.clone(),
+            has_only_pulled: self.has_only_pulled.clone(),
             is_damaged: self.is_damaged.clone(),
             is_in_step: self.is_in_step.clone(),
             ..Self::default()

@@ -139,8 +139,10 @@ impl Person {
     async fn sync(&self, options: SyncOptions, cancel: &Cancel) -> Result<bool, ErrorCode> {
         let is_overriding =
             options.mirror || matches!(options.mode, Mode::PullTruth | Mode::PushTruth);
-        if options.direction == Direction::Push {
-            self.ledger.is_ahead.set(true);
+        match options.direction {
+            Direction::Push => self.ledger.is_ahead.set(true),
+            Direction::Pull => self.ledger.has_only_pulled.set(true),
+            Direction::Both => {}
         }
         let running = self.ledger.begin();
         let before = if is_overriding && self.world.is_still() {
