@@ -61,7 +61,7 @@ function damageRoots(page: Page, name: string, newest: number, damage: 'deleted'
       for (const key of (await done(roots.getAllKeys())).slice(-newest)) {
         const bytes = (await done(roots.get(key))) as Uint8Array;
         bytes[3]! ^= 1;
-        await done(damage === 'deleted' ? roots.delete(key) : roots.put(bytes, key));
+        await (damage === 'deleted' ? done(roots.delete(key)) : done(roots.put(bytes, key)));
       }
       database.close();
     },
