@@ -122,6 +122,25 @@ test('the keyboard does it all', async ({ server, context }) => {
   expect(await server.truth('alice', 'todo')).toHaveLength(2);
 });
 
+test('what is deleted is brought back, whether it ever left the device or not', async ({ server, context }) => {
+  const demo = await Demo.open(context, server.url, 'alice');
+  await demo.add('Known');
+  await demo.inSync();
+  await context.setOffline(true);
+  await demo.add('Unknown');
+  for (const title of ['Known', 'Unknown']) {
+    await demo.page.getByRole('button', { name: `Delete “${title}”` }).click();
+    await expect(demo.todo(title)).toHaveCount(0);
+    await demo.page.getByRole('button', { name: 'Undo' }).last().click();
+    await expect(demo.todo(title)).toBeVisible();
+  }
+  await context.setOffline(false);
+  await demo.inSync();
+  await expect(demo.page.getByTitle('Waiting to be sent')).toHaveCount(0);
+  const truth = await server.truth('alice', 'todo');
+  expect(truth.map(record => (record.value as { title: string }).title).sort()).toEqual(['Known', 'Unknown']);
+});
+
 test('whatever is shown survives a reload at any moment', async ({ server, context }) => {
   const demo = await Demo.open(context, server.url, 'alice');
   const written: string[] = [];

@@ -1,6 +1,6 @@
 /** A native modal dialog: it keeps the focus, gives it back, and closes on Escape or a click outside. */
 import { X } from 'lucide-react';
-import { useEffect, useId, useRef, type ReactNode } from 'react';
+import { useId, useLayoutEffect, useRef, type ReactNode } from 'react';
 
 interface Props {
   title: string;
@@ -15,7 +15,9 @@ interface Props {
 export function Dialog({ title, open, onClose, children, wide, calm }: Props) {
   const ref = useRef<HTMLDialogElement>(null);
   const id = useId();
-  useEffect(() => {
+  // Before anything is painted: else a dialog stands there empty for a moment, and takes an Escape
+  // that was meant for the one below it.
+  useLayoutEffect(() => {
     const dialog = ref.current;
     if (open && !dialog?.open) {
       dialog?.showModal();

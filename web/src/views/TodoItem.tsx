@@ -1,7 +1,7 @@
 /** One thing to do: complete it, edit it in place, delete it (and take that back). */
 import { Trash2 } from 'lucide-react';
 import { memo, useState, type KeyboardEvent } from 'react';
-import type { Collection, Doc } from 'tidemark';
+import type { Database, Doc } from 'tidemark';
 import { useSession } from '../live';
 import type { Todo } from '../model';
 import { asideReason, explain } from '../words';
@@ -25,7 +25,7 @@ function TodoRow({ todo }: { todo: Doc<Todo> }) {
     if (text.trim() && text.trim() !== title) todos.update(todo.key, { title: text.trim() }).catch(complain);
   };
   const remove = () => {
-    const again = () => void bringBack(todos, todo).catch(complain);
+    const again = () => void bringBack(database, todo).catch(complain);
     todos.delete(todo.key).then(() => toast({ text: `Deleted “${shorten(title)}”`, action: { label: 'Undo', run: again } }), complain);
   };
   const press = (event: KeyboardEvent<HTMLLIElement>) => {
@@ -51,12 +51,14 @@ function TodoRow({ todo }: { todo: Doc<Todo> }) {
   );
 }
 
-/** Undoes a deletion that is not sent yet; what is gone for good is made anew. */
-async function bringBack(todos: Collection<Todo>, { key, value }: Doc<Todo>): Promise<void> {
-  await todos.undo(key);
-  const now = await todos.get(key);
-  if (!now) await todos.create(value);
-  else if (JSON.stringify(now.value) !== JSON.stringify(value)) await todos.put(key, value);
+/**
+ * Put, not undone: the deletion may be on its way already, and would come back from the server. Of what
+ * never left the device nothing waits: it is made anew, for it has no key of the server's.
+ */
+async function bringBack(database: Database, { key, value, is_pending }: Doc<Todo>): Promise<void> {
+  const todos = database.collection<Todo>('todo');
+  const isGone = is_pending && !(await database.pending()).some(doc => doc.key === key);
+  await (isGone ? todos.create(value) : todos.put(key, value));
 }
 
 function TitleInput({ title, onSave, onCancel }: { title: string; onSave(text: string): void; onCancel(): void }) {

@@ -1,5 +1,5 @@
 /** Everything the keyboard does, in one list: the help dialog shows it, `useShortcuts` obeys it. */
-import { useEffect } from 'react';
+import { useLayoutEffect } from 'react';
 import { useHashLocation } from 'wouter/use-hash-location';
 import { useSession } from '../live';
 import type { DialogName } from './Shell';
@@ -22,7 +22,8 @@ export const SHORTCUTS: { keys: string[]; does: string }[] = [
 export function useShortcuts(show: (dialog: DialogName) => void): void {
   const { database } = useSession();
   const [place, go] = useHashLocation();
-  useEffect(() => {
+  // Before anything is painted: what is shown can be used.
+  useLayoutEffect(() => {
     const press = (event: KeyboardEvent) => {
       if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
       if (isTyping(event.target) || document.querySelector('dialog[open]')) return;
@@ -48,10 +49,23 @@ function isTyping(target: EventTarget | null): boolean {
   return target instanceof HTMLElement && target.matches('input:not([type=checkbox]), textarea, select, [contenteditable]');
 }
 
-/** Focuses an element, after going to where it is. */
+/** Focuses an element; where it is not drawn yet, goes to where it will be, and focuses it then. */
 function focusOr(selector: string, goThere: () => void): void {
-  const focus = () => document.querySelector<HTMLElement>(selector)?.focus();
-  if (document.querySelector(selector)) return focus();
+  const focus = () => {
+    const element = document.querySelector<HTMLElement>(selector);
+    element?.focus();
+    return element !== null;
+  };
+  if (focus()) return;
   goThere();
-  requestAnimationFrame(() => requestAnimationFrame(focus));
+  const drawn = new MutationObserver(() => focus() && stop());
+  // Whoever presses something else meanwhile has gone on.
+  const stop = () => {
+    drawn.disconnect();
+    for (const event of GOES_ON) removeEventListener(event, stop, true);
+  };
+  drawn.observe(document.body, { childList: true, subtree: true });
+  for (const event of GOES_ON) addEventListener(event, stop, true);
 }
+
+const GOES_ON = ['keydown', 'pointerdown'] as const;
