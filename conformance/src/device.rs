@@ -66,7 +66,7 @@ impl Held {
     }
 
     /// Takes what was told; each fingerprint is worked out from the value.
-    pub(crate) fn take(&mut self, records: &[Value]) -> Checked {
+    pub(crate) fn take(&mut self, records: &[Value]) {
         for record in records {
             let key = record["key"].as_str().unwrap_or_default().to_owned();
             if record["deleted"] == json!(true) {
@@ -74,18 +74,17 @@ impl Held {
                 continue;
             }
             let entity = record["entity"].as_str().unwrap_or_default();
-            let print = fingerprint::of_record(entity, &record["value"])?;
+            let print = fingerprint::of_record(entity, &record["value"]);
             let kept = with(record.clone(), &json!({"fingerprint": print}));
             self.0.insert(key, kept);
         }
-        Ok(())
     }
 
     /// The value of a record is another now, by nobody's word.
-    pub(crate) fn spoil(&mut self, key: &Value, value: &Value) -> Checked {
+    pub(crate) fn spoil(&mut self, key: &Value, value: &Value) {
         let held = self.0.get(key.as_str().unwrap_or_default());
         let spoilt = held.map(|it| with(it.clone(), &json!({"value": value})));
-        self.take(&spoilt.into_iter().collect::<Vec<_>>())
+        self.take(&spoilt.into_iter().collect::<Vec<_>>());
     }
 
     /// A record, `null` where there is none.
@@ -196,7 +195,7 @@ impl<'a> Device<'a> {
                 records.push(self.filled(&page, record)?);
             }
             if page["cursor"].is_null() {
-                self.held.take(&records)?;
+                self.held.take(&records);
                 return Ok((page, records));
             }
             page.demand(

@@ -5,21 +5,24 @@ use std::fmt::Write as _;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use crate::check::{Checked, Miss};
-
 /// What an empty device holds.
-pub(crate) const EMPTY: &str = "0000000000000000000000000000000000000000000000000000000000000000";
+pub const EMPTY: &str = "0000000000000000000000000000000000000000000000000000000000000000";
 
-/// The fingerprint of a record's content: 32 hex digits.
-pub(crate) fn of_record(entity: &str, value: &Value) -> Checked<String> {
-    let content = json!({"entity": entity, "value": doubles(value)});
-    let text = serde_json_canonicalizer::to_vec(&content);
-    let text = text.map_err(|error| Miss::NotChecked(format!("no canonical text: {error}")))?;
-    Ok(hex(&Sha256::digest(text)[..16]))
+/// The RFC 8785 text of a value, its numbers taken for the doubles that they are.
+pub fn canonical(value: &Value) -> String {
+    // It fails for numbers without end only, and JSON knows none.
+    serde_json_canonicalizer::to_string(&doubles(value)).unwrap_or_default()
 }
 
-/// The fingerprint of a datastore: the sum over its keys and their records' fingerprints.
-pub(crate) fn of_datastore<'a>(records: impl IntoIterator<Item = (&'a str, &'a str)>) -> String {
+/// The fingerprint of a record's content: 32 hex digits.
+pub fn of_record(entity: &str, value: &Value) -> String {
+    let content = canonical(&json!({"entity": entity, "value": value}));
+    hex(&Sha256::digest(content)[..16])
+}
+
+/// The fingerprint of a datastore: the sum over its keys and their records' fingerprints, 64 hex
+/// digits.
+pub fn of_datastore<'a>(records: impl IntoIterator<Item = (&'a str, &'a str)>) -> String {
     let mut sum = [0_u8; 32];
     for (key, fingerprint) in records {
         let mut hash = Sha256::new();
@@ -37,7 +40,7 @@ pub(crate) fn of_datastore<'a>(records: impl IntoIterator<Item = (&'a str, &'a s
 }
 
 /// The real key that a record made as `local_id` at `created_millis` must get.
-pub(crate) fn derived_key(local_id: &str, created_millis: u64) -> String {
+pub fn derived_key(local_id: &str, created_millis: u64) -> String {
     let mut bytes = [0_u8; 16];
     bytes[..6].copy_from_slice(&created_millis.to_be_bytes()[2..]);
     bytes[6..].copy_from_slice(&Sha256::digest(local_id)[..10]);
@@ -77,12 +80,33 @@ fn unhex(text: &str) -> Vec<u8> {
 mod tests {
     use super::*;
 
+    /// RFC 8785, appendix B, less what JSON cannot say.
+    #[test]
+    fn numbers_are_written_as_the_rfc_shows() {
+        for (bits, text) in [
+            (0x0000_0000_0000_0000_u64, "0"),
+            (0x8000_0000_0000_0000, "0"),
+            (0x0000_0000_0000_0001, "5e-324"),
+            (0x8000_0000_0000_0001, "-5e-324"),
+            (0x7fef_ffff_ffff_ffff, "1.7976931348623157e+308"),
+            (0x4340_0000_0000_0000, "9007199254740992"),
+            (0x4430_0000_0000_0000, "295147905179352830000"),
+            (0x44b5_2d02_c7e1_4af5, "9.999999999999997e+22"),
+            (0x44b5_2d02_c7e1_4af6, "1e+23"),
+            (0x444b_1ae4_d6e2_ef50, "1e+21"),
+            (0x3eb0_c6f7_a0b5_ed8d, "0.000001"),
+            (0x3eb0_c6f7_a0b5_ed8c, "9.999999999999997e-7"),
+            (0x41b3_de43_5555_5555, "333333333.3333333"),
+            (0xbecb_f647_612f_3696, "-0.0000033333333333333333"),
+            (0x4314_3ff3_c1cb_0959, "1424953923781206.2"),
+        ] {
+            assert_eq!(canonical(&json!(f64::from_bits(bits))), text);
+        }
+    }
+
     #[test]
     fn numbers_are_doubles_and_members_are_in_order() {
-        let text = |value: &str| {
-            let value: Value = serde_json::from_str(value).unwrap();
-            serde_json_canonicalizer::to_string(&doubles(&value)).unwrap()
-        };
+        let text = |value: &str| canonical(&serde_json::from_str(value).unwrap());
         assert_eq!(text("9007199254740993"), "9007199254740992");
         assert_eq!(text("[-0.0, 1e23, 4.50]"), "[0,1e+23,4.5]");
         // By UTF-16 units, a surrogate comes before U+FB33.

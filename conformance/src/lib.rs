@@ -3,12 +3,13 @@
 //!
 //! It never imports the engine, the protocol's types or anything else of this project: requests and
 //! judgements are plain JSON, canonical text and hashes are libraries', so that a mistake which a
-//! server shares with the project's own code is found all the same.
+//! server shares with the project's own code is found all the same. For that, other tests take its
+//! canonical text and fingerprints too.
 
 mod check;
 mod checks;
 mod device;
-mod fingerprint;
+pub mod fingerprint;
 mod http;
 mod ranges;
 mod report;

@@ -21,12 +21,11 @@ pub(crate) struct Found {
 
 impl Found {
     /// The device takes what was told.
-    pub(crate) fn apply(&self, device: &mut Device) -> Checked {
-        device.held.take(&self.records)?;
+    pub(crate) fn apply(&self, device: &mut Device) {
+        device.held.take(&self.records);
         for key in &self.drop {
             device.held.0.remove(key.as_str().unwrap_or_default());
         }
-        Ok(())
     }
 
     /// What was asked for, whole as the device holds it: as of a base, or of each record's version.

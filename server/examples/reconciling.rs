@@ -31,11 +31,11 @@ struct Device {
 }
 
 impl Device {
-    fn new(service: &Service) -> Self {
+    fn new(service: &Service, user: &str) -> Self {
         Self {
             service: service.clone(),
             caller: Caller {
-                user: "ann".to_owned(),
+                user: user.to_owned(),
             },
             id: Uuid::new_v4(),
             session: Value::Null,
@@ -133,7 +133,7 @@ impl Device {
             calls += 1;
             bytes += serde_json::to_string(&ranges)?.len() + serde_json::to_string(&answer)?.len();
             found += answer.records.len();
-            ranges = rest;
+            ranges.clear();
             for theirs in &answer.ranges {
                 let to = theirs.to.as_deref();
                 let own = Self::sum(self.within(&theirs.from, to)).to_string();
@@ -141,6 +141,8 @@ impl Device {
                     self.tell(&theirs.from, to, &mut ranges);
                 }
             }
+            // What was told lies before what was not asked about yet.
+            ranges.extend(rest);
         }
         let took = begun.elapsed().as_secs_f64() * 1e3;
         println!("{name}: {found} found in {calls} calls ({line}), {took:.0} ms, {bytes} bytes");
@@ -160,22 +162,49 @@ fn all(device: &Device) -> Value {
     json!({"from": "", "to": null, "fingerprint": Device::sum(&device.held)})
 }
 
-/// How long pushes of a batch take in the mean, in milliseconds; where they are folded, each fold is
-/// timed beside it: what a call that folds first takes beyond the same call right after it.
-async fn pushes(device: &mut Device, are_folded: bool) -> Result<(f64, f64), Failure> {
-    let (mut pushed, mut folded) = (0.0, 0.0);
+/// How long pushes of a batch take in the mean, in milliseconds.
+struct Pushes {
+    /// To a truth that has no sums.
+    plain: f64,
+    /// To one that has.
+    summed: f64,
+    /// What folding it after each push takes: what a call that folds first takes beyond the same
+    /// call right after it.
+    fold: f64,
+}
+
+/// Pushes to both truths in turns, so that whatever else the machine does falls on both.
+async fn pushes(plain: &mut Device, summed: &mut Device) -> Result<Pushes, Failure> {
+    let mut mean = Pushes {
+        plain: 0.0,
+        summed: 0.0,
+        fold: 0.0,
+    };
+    let share = 1.0 / f64::from(TIMES);
     for _ in 0..TIMES {
-        device.open().await?;
-        pushed += device.push(BATCH).await? * 1e3 / f64::from(TIMES);
-        if are_folded {
-            device.held.sort();
-            device.open().await?;
-            let first = compared(device, all(device)).await?;
-            let again = compared(device, all(device)).await?;
-            folded += (first - again).max(0.0) / f64::from(TIMES);
-        }
+        plain.open().await?;
+        mean.plain += plain.push(BATCH).await? * 1e3 * share;
+        summed.open().await?;
+        mean.summed += summed.push(BATCH).await? * 1e3 * share;
+        summed.held.sort();
+        summed.open().await?;
+        let first = compared(summed, all(summed)).await?;
+        let again = compared(summed, all(summed)).await?;
+        mean.fold += (first - again).max(0.0) * share;
     }
-    Ok((pushed, folded))
+    Ok(mean)
+}
+
+/// Fills a truth of somebody's own.
+async fn filled(service: &Service, user: &str, records: usize) -> Result<Device, Failure> {
+    let mut device = Device::new(service, user);
+    let mut took = 0.0;
+    for _ in 0..records / BATCH {
+        device.open().await?;
+        took += device.push(BATCH).await?;
+    }
+    println!("{user}: {records} records in batches of {BATCH}: {took:.1} s of pushes");
+    Ok(device)
 }
 
 #[tokio::main]
@@ -188,15 +217,8 @@ async fn main() -> Result<(), Failure> {
     let url = format!("sqlite:{}", folder.path().join("truth.db").display());
     let store = Store::connect(&url).await?;
     let service = Service::new(store, Settings::default(), SystemClock);
-    let mut device = Device::new(&service);
-    let mut took = 0.0;
-    for _ in 0..records / BATCH {
-        device.open().await?;
-        took += device.push(BATCH).await?;
-    }
-    println!("{records} records in batches of {BATCH}: {took:.1} s of pushes");
-    let (plain_ms, _) = pushes(&mut device, false).await?;
-    println!("a push of {BATCH} to a truth that has no sums: {plain_ms:.0} ms");
+    let mut plain = filled(&service, "without sums", records).await?;
+    let mut device = filled(&service, "with sums", records).await?;
 
     device.held.sort();
     device.open().await?;
@@ -221,8 +243,15 @@ async fn main() -> Result<(), Failure> {
         device.held = held;
     }
 
-    let (push_ms, fold_ms) = pushes(&mut device, true).await?;
-    println!("a push of {BATCH} to one that has: {push_ms:.0} ms, and {fold_ms:.0} ms to fold it");
+    let Pushes {
+        plain: plain_ms,
+        summed: push_ms,
+        fold: fold_ms,
+    } = pushes(&mut plain, &mut device).await?;
+    println!(
+        "a push of {BATCH} to a truth that has no sums: {plain_ms:.0} ms; to one that has: \
+        {push_ms:.0} ms, and {fold_ms:.0} ms to fold it"
+    );
     // Folded after each push, which is as often as can be asked for; the first fold spread over all pushes.
     let batches = u32::try_from(records / BATCH)?.max(1);
     let kept_ms = fold_ms + whole_ms / f64::from(batches);

@@ -274,8 +274,8 @@ fn history(run: &Run) -> Checked {
     let third = two.sync(&[deletion(&newer)])?.push["max_checkin"].clone();
     let told = past(&caller, &record["key"], "")?.done()?;
     let prints = [
-        of_record("record", &json!({"a": 0}))?,
-        of_record("record", &json!({"a": 1}))?,
+        of_record("record", &json!({"a": 0})),
+        of_record("record", &json!({"a": 1})),
     ];
     for (place, wanted) in [
         json!({"checkin": record["checkin"], "superseded": second, "device_uuid": one.uuid,

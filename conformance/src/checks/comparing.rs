@@ -93,7 +93,7 @@ fn slow(run: &Run) -> Checked {
     let change = edit(&records[0], &theirs);
     one.sync(&[change, deletion(&records[3]), made(&json!("new"))])?;
     forget(&mut two, &records[1]);
-    two.held.spoil(&records[2]["key"], &json!({"n": "mine"}))?;
+    two.held.spoil(&records[2]["key"], &json!({"n": "mine"}));
     let base = two.last_sync.clone();
     let opened = opens(&mut two, &json!({"mode": "slow"}))?;
     opened.is("/mode", &json!("slow"), "it was asked for")?;
@@ -110,7 +110,7 @@ fn slow(run: &Run) -> Checked {
     demand(is_just(&found.drop, 3), "what another deleted is dropped")?;
     demand(is_just(&found.send, 2), "what it changed is asked for")?;
     demand(is_just(&found.deleted, 1), "what it lacks it has deleted")?;
-    found.apply(&mut two)?;
+    found.apply(&mut two);
     let push = found.asked(&two, Some(&base));
     let pushed = two.push(&push)?;
     pushed.is("/conflicts", &json!(0), "nobody else has changed it")?;
@@ -128,7 +128,7 @@ fn old_value(run: &Run) -> Checked {
     let (mut one, mut two, records) = all_shared(&caller, &numbered(1))?;
     one.sync(&[edit(&records[0], &json!({"n": "newer"}))])?;
     two.sync(&[])?;
-    two.held.spoil(&records[0]["key"], &json!({"n": 0}))?;
+    two.held.spoil(&records[0]["key"], &json!({"n": 0}));
     opens(&mut two, &json!({"mode": "slow"}))?;
     let found = reconciled(&mut two, false)?;
     let holds = found.send == [records[0]["key"].clone()] && found.records.is_empty();
@@ -146,7 +146,7 @@ fn edit_survives(run: &Run) -> Checked {
     let none = !found.deleted.contains(&records[0]["key"]);
     let why = "somebody has changed it since: it is not deleted";
     found.last.demand(none, why)?;
-    found.apply(&mut two)?;
+    found.apply(&mut two);
     let (page, _) = two.pull()?;
     let holds = two.held.at(&records[0]["key"])["value"]["n"] == "theirs";
     page.demand(holds, "the record comes with the pull")?;
@@ -172,7 +172,7 @@ fn nothing_deleted(run: &Run) -> Checked {
     let told = keys_of(&found.records);
     let holds = keys_of(&records).iter().all(|key| told.contains(key));
     demand(holds, "what it never held is sent")?;
-    found.apply(&mut device)?;
+    found.apply(&mut device);
     device.pull()?;
     device.finish_in_sync()?;
     let holds = device.held.fingerprint() == two.held.fingerprint();
@@ -238,9 +238,9 @@ fn mirrors_truth(run: &Run) -> Checked {
     let (one, mut two, records) = all_shared(&caller, &numbered(3))?;
     // Only this device holds it, and nobody knows how.
     let stray = json!({"key": name(), "entity": "record", "value": "a stray"});
-    two.held.spoil(&records[0]["key"], &json!({"n": "mine"}))?;
+    two.held.spoil(&records[0]["key"], &json!({"n": "mine"}));
     forget(&mut two, &records[1]);
-    two.held.take(std::slice::from_ref(&stray))?;
+    two.held.take(std::slice::from_ref(&stray));
     let opened = opens(&mut two, &json!({"direction": "pull", "mirror": true}))?;
     opened.is("/mirror", &json!(true), "it is told where it is true")?;
     let found = reconciled(&mut two, false)?;
@@ -250,7 +250,7 @@ fn mirrors_truth(run: &Run) -> Checked {
     let holds = found.drop == [stray["key"].clone()];
     demand(holds, "what it holds besides is dropped")?;
     demand(found.send.is_empty(), "nothing is asked for")?;
-    found.apply(&mut two)?;
+    found.apply(&mut two);
     two.pull()?;
     two.finish_in_sync()?;
     let holds = one.held.fingerprint() == two.held.fingerprint();

@@ -137,22 +137,24 @@ fn told(run: &Run) -> Checked {
     page.demand(contest.conflict["id"].is_string(), "it has an `id`")
 }
 
+/// One device changes `a` of a shared record and the other deletes it, in this order; neither knows
+/// of the other's.
+fn edited_and_deleted(caller: &Caller, is_edit_first: bool) -> Checked<Shared<'_>> {
+    let mut pair = shared(caller, &json!({"a": 0}))?;
+    let mut changes = [edit(&pair.record, &json!({"a": 1})), deletion(&pair.record)];
+    if !is_edit_first {
+        changes.reverse();
+    }
+    let [first, second] = changes;
+    pair.one.sync(&[first])?;
+    pair.two.sync(&[second])?;
+    Ok(pair)
+}
+
 fn deleted_side(run: &Run) -> Checked {
     let caller = run.user()?;
     for is_edit_first in [true, false] {
-        let Shared {
-            mut one,
-            mut two,
-            record,
-        } = shared(&caller, &json!({"a": 0}))?;
-        let (change, gone) = (edit(&record, &json!({"a": 1})), deletion(&record));
-        let (first, second) = if is_edit_first {
-            (change, gone)
-        } else {
-            (gone, change)
-        };
-        one.sync(&[first])?;
-        two.sync(&[second])?;
+        let Shared { record, .. } = edited_and_deleted(&caller, is_edit_first)?;
         let (page, _) = all(&caller, false)?;
         let conflict = found(&caller, &record["key"])?;
         let (side, other) = if is_edit_first {
@@ -281,18 +283,8 @@ fn deletions(run: &Run) -> Checked {
         (false, "device", true),
     ] {
         let Shared {
-            mut one,
-            mut two,
-            record,
-        } = shared(&caller, &json!({"a": 0}))?;
-        let (change, gone) = (edit(&record, &json!({"a": 1})), deletion(&record));
-        let (first, second) = if is_edit_first {
-            (change, gone)
-        } else {
-            (gone, change)
-        };
-        one.sync(&[first])?;
-        two.sync(&[second])?;
+            mut two, record, ..
+        } = edited_and_deleted(&caller, is_edit_first)?;
         let conflict = found(&caller, &record["key"])?;
         let answer = settle(&caller, &conflict, &json!({"take": take}))?.done()?;
         let is_deleted = answer.at("/record/deleted") == true;

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::check::{Check, Checked};
 use crate::device::{Device, Synced};
-use crate::http::same;
+use crate::http::{Caller, same};
 use crate::run::Run;
 use crate::talk::{Shared, deletion, edit, made, shared, whole, with};
 
@@ -98,14 +98,23 @@ fn demand_value(synced: &Synced, record: &Value, value: &Value, why: &str) -> Ch
         .demand(holds, &format!("the record is {value}: {why}"))
 }
 
+/// A device that holds a record as this value, and the record; another has pushed since what it makes
+/// of it.
+fn behind<'a>(
+    caller: &'a Caller,
+    value: &Value,
+    makes: impl FnOnce(&Value) -> Value,
+) -> Checked<(Device<'a>, Value)> {
+    let mut pair = shared(caller, value)?;
+    pair.one.sync(&[makes(&pair.record)])?;
+    Ok((pair.two, pair.record))
+}
+
 fn changed(run: &Run) -> Checked {
     let caller = run.user()?;
-    let Shared {
-        mut one,
-        mut two,
-        record,
-    } = shared(&caller, &json!({"a": 0, "b": 0, "c": 0}))?;
-    one.sync(&[edit(&record, &json!({"a": 1}))])?;
+    let (mut two, record) = behind(&caller, &json!({"a": 0, "b": 0, "c": 0}), |it| {
+        edit(it, &json!({"a": 1}))
+    })?;
     let removal = with(
         edit(&record, &json!({"d": 4})),
         &json!({"changed": ["c", "d"]}),
@@ -128,12 +137,9 @@ fn changed(run: &Run) -> Checked {
 
 fn whole_values(run: &Run) -> Checked {
     let caller = run.user()?;
-    let Shared {
-        mut one,
-        mut two,
-        record,
-    } = shared(&caller, &json!({"a": 0, "b": 0, "c": 0}))?;
-    one.sync(&[edit(&record, &json!({"a": 1}))])?;
+    let (mut two, record) = behind(&caller, &json!({"a": 0, "b": 0, "c": 0}), |it| {
+        edit(it, &json!({"a": 1}))
+    })?;
     let synced = two.sync(&[whole(&record, &json!({"a": 0, "b": 2}))])?;
     synced.push.is(
         "/conflicts",
@@ -150,12 +156,7 @@ fn whole_values(run: &Run) -> Checked {
 
 fn one_field(run: &Run) -> Checked {
     let caller = run.user()?;
-    let Shared {
-        mut one,
-        mut two,
-        record,
-    } = shared(&caller, &json!([1, 2]))?;
-    one.sync(&[whole(&record, &json!([1]))])?;
+    let (mut two, record) = behind(&caller, &json!([1, 2]), |it| whole(it, &json!([1])))?;
     let synced = two.sync(&[whole(&record, &json!("two"))])?;
     synced
         .push
@@ -187,7 +188,7 @@ fn own_word(run: &Run) -> Checked {
 }
 
 /// Both devices change `a` of a record.
-fn contested(caller: &crate::http::Caller) -> Checked<(Shared<'_>, Synced)> {
+fn contested(caller: &Caller) -> Checked<(Shared<'_>, Synced)> {
     let mut pair = shared(caller, &json!({"a": 0, "b": 0}))?;
     pair.one
         .sync(&[edit(&pair.record, &json!({"a": 1, "b": 1}))])?;
@@ -243,12 +244,7 @@ fn kept_once(run: &Run) -> Checked {
 
 fn same_value(run: &Run) -> Checked {
     let caller = run.user()?;
-    let Shared {
-        mut one,
-        mut two,
-        record,
-    } = shared(&caller, &json!({"a": 0}))?;
-    one.sync(&[edit(&record, &json!({"a": 1}))])?;
+    let (mut two, record) = behind(&caller, &json!({"a": 0}), |it| edit(it, &json!({"a": 1})))?;
     let synced = two.sync(&[edit(&record, &json!({"a": 1}))])?;
     synced
         .push
@@ -258,16 +254,18 @@ fn same_value(run: &Run) -> Checked {
         .is("/conflicts", &json!(0), "there is nothing to lose")
 }
 
+/// A device that has pulled another's change of `a`, and the record as it knows it.
+fn seen(caller: &Caller) -> Checked<(Device<'_>, Value)> {
+    let mut pair = shared(caller, &json!({"a": 0}))?;
+    pair.one.sync(&[edit(&pair.record, &json!({"a": 1}))])?;
+    pair.two.sync(&[])?;
+    let newer = pair.two.held.at(&pair.record["key"]).clone();
+    Ok((pair.two, newer))
+}
+
 fn known_change(run: &Run) -> Checked {
     let caller = run.user()?;
-    let Shared {
-        mut one,
-        mut two,
-        record,
-    } = shared(&caller, &json!({"a": 0}))?;
-    one.sync(&[edit(&record, &json!({"a": 1}))])?;
-    two.sync(&[])?;
-    let newer = two.held.at(&record["key"]).clone();
+    let (mut two, newer) = seen(&caller)?;
     let synced = two.sync(&[edit(&newer, &json!({"a": 2}))])?;
     synced
         .push
@@ -279,12 +277,7 @@ fn known_change(run: &Run) -> Checked {
 
 fn edit_then_delete(run: &Run) -> Checked {
     let caller = run.user()?;
-    let Shared {
-        mut one,
-        mut two,
-        record,
-    } = shared(&caller, &json!({"a": 0}))?;
-    one.sync(&[edit(&record, &json!({"a": 1}))])?;
+    let (mut two, record) = behind(&caller, &json!({"a": 0}), |it| edit(it, &json!({"a": 1})))?;
     let synced = two.sync(&[deletion(&record)])?;
     synced
         .push
@@ -323,19 +316,12 @@ fn delete_then_edit(run: &Run) -> Checked {
 
 fn known_deletion(run: &Run) -> Checked {
     let caller = run.user()?;
-    let Shared {
-        mut one,
-        mut two,
-        record,
-    } = shared(&caller, &json!({"a": 0}))?;
-    one.sync(&[edit(&record, &json!({"a": 1}))])?;
-    two.sync(&[])?;
-    let newer = two.held.at(&record["key"]).clone();
+    let (mut two, newer) = seen(&caller)?;
     let synced = two.sync(&[deletion(&newer)])?;
     synced
         .push
         .is("/conflicts", &json!(0), "it knew of the edit")?;
-    let holds = told(&synced, &record)?["deleted"] == true;
+    let holds = told(&synced, &newer)?["deleted"] == true;
     synced.pull.demand(holds, "the record is deleted")
 }
 
@@ -357,11 +343,7 @@ fn put_back(run: &Run) -> Checked {
 
 /// Two devices change a record of an entity of its own, under a policy for that entity; what is
 /// told to the second.
-fn race(
-    caller: &crate::http::Caller,
-    policy: &str,
-    times: [&str; 2],
-) -> Checked<(Synced, Value, Value)> {
+fn race(caller: &Caller, policy: &str, times: [&str; 2]) -> Checked<(Synced, Value, Value)> {
     let mut one = Device::new(caller);
     let entity = format!("conformance-{policy}-{}", &crate::talk::name()[..8]);
     let path = super::datastore_path(caller)?;

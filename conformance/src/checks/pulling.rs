@@ -194,7 +194,7 @@ fn tombstones(run: &Run) -> Checked {
         let (page, found) = deleted_ones(&mut two, key)?;
         let why = format!("{who} is told the tombstone, without a value");
         page.demand(found == is_told, &why)?;
-        two.held.take(std::slice::from_ref(&pair.record))?;
+        two.held.take(std::slice::from_ref(&pair.record));
     }
     let mut empty = Device::new(&caller);
     empty.open(&json!({"pending": 1, "fingerprint": EMPTY}))?;
@@ -259,7 +259,7 @@ fn shortening(caller: &Caller) -> Checked<(Device<'_>, Value, Answer)> {
     device.pull()?;
     device
         .held
-        .spoil(&pair.record["key"], &json!({"text": "lo"}))?;
+        .spoil(&pair.record["key"], &json!({"text": "lo"}));
     let acks: Vec<Value> = device
         .held
         .0
@@ -319,7 +319,7 @@ fn offered_again(run: &Run) -> Checked {
         .call("pull", &json!({"limit": 1, "acks": acks}))?
         .done()?;
     device.held = before;
-    device.held.take(&[kept])?;
+    device.held.take(&[kept]);
     let finished = device.finish()?;
     let why = "what was acked counts, and of the others what the device held before";
     finished.is("/in_sync", &json!(true), why)?;

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::check::{Check, Checked, Miss};
 use crate::device::Device;
 use crate::fingerprint::derived_key;
-use crate::http::same;
+use crate::http::{Caller, same};
 use crate::run::Run;
 use crate::talk::{CREATED, all_shared, deletion, edit, made, many, name, shared, whole, with};
 
@@ -276,15 +276,22 @@ fn local_id_again(run: &Run) -> Checked {
         .demand(holds, "and with the `local_id` that was pushed")
 }
 
-fn reverts_nobody(run: &Run) -> Checked {
-    let caller = run.user()?;
-    let (mut one, mut two) = (Device::new(&caller), Device::new(&caller));
+/// A device has pushed a record and was never answered, and another has changed its `a` since: the
+/// first device, and the record as it pushed it.
+fn unanswered_and_edited(caller: &Caller) -> Checked<(Device<'_>, Value)> {
+    let (mut one, mut two) = (Device::new(caller), Device::new(caller));
     let record = made(&json!({"a": 1, "b": 1}));
     one.start()?;
     one.push_one(&record)?;
     two.sync(&[])?;
     let held = two.held.at(&json!(derived_of(&record))).clone();
     two.sync(&[edit(&held, &json!({"a": 2}))])?;
+    Ok((one, record))
+}
+
+fn reverts_nobody(run: &Run) -> Checked {
+    let caller = run.user()?;
+    let (mut one, record) = unanswered_and_edited(&caller)?;
     let again = one.sync_one(&record)?;
     again
         .push
@@ -296,13 +303,7 @@ fn reverts_nobody(run: &Run) -> Checked {
 
 fn local_id_edited(run: &Run) -> Checked {
     let caller = run.user()?;
-    let (mut one, mut two) = (Device::new(&caller), Device::new(&caller));
-    let record = made(&json!({"a": 1, "b": 1}));
-    one.start()?;
-    one.push_one(&record)?;
-    two.sync(&[])?;
-    let held = two.held.at(&json!(derived_of(&record))).clone();
-    two.sync(&[edit(&held, &json!({"a": 2}))])?;
+    let (mut one, record) = unanswered_and_edited(&caller)?;
     let edited = with(record.clone(), &json!({"value": {"a": 1, "b": 3}}));
     let again = one.sync(&[edited])?;
     again.push.is("/created", &json!(0), "no second record")?;

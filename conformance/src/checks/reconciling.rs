@@ -177,7 +177,7 @@ fn asked_for(run: &Run) -> Checked {
     let (_, mut device, records) = all_shared(&caller, &[json!(1), json!(2)])?;
     device
         .held
-        .spoil(&records[0]["key"], &json!("an edit whose mark was lost"))?;
+        .spoil(&records[0]["key"], &json!("an edit whose mark was lost"));
     repair(&mut device)?;
     let answer = reconcile(&device, &tell_all(&device))?;
     answer.is(
@@ -221,7 +221,7 @@ fn malformed(run: &Run) -> Checked {
 fn pushed(device: &mut Device, record: &Value) -> Checked<Answer> {
     device
         .held
-        .spoil(&record["key"], &json!({"a": "lost mark"}))?;
+        .spoil(&record["key"], &json!({"a": "lost mark"}));
     repair(device)?;
     let answer = reconcile(device, &tell_all(device))?;
     answer.is(
@@ -277,10 +277,9 @@ fn together(run: &Run) -> Checked {
     two.held
         .0
         .remove(records[2]["key"].as_str().unwrap_or_default());
-    two.held
-        .spoil(&records[3]["key"], &json!({"n": "spoilt"}))?;
+    two.held.spoil(&records[3]["key"], &json!({"n": "spoilt"}));
     let lost = json!({"key": name(), "entity": "record", "value": "nobody knows it"});
-    two.held.take(std::slice::from_ref(&lost))?;
+    two.held.take(std::slice::from_ref(&lost));
     let opened = two.open(&json!({}))?;
     opened.is(
         "/mode",
@@ -291,7 +290,7 @@ fn together(run: &Run) -> Checked {
     let calls = found.calls;
     let why = format!("{calls} rounds for 120 records: few are needed");
     opened.demand(calls <= 6, &why)?;
-    found.apply(&mut two)?;
+    found.apply(&mut two);
     let send = found.asked(&two, None);
     opened.demand(
         send.len() == 2,

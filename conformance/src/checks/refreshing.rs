@@ -47,7 +47,7 @@ fn from_the_beginning(run: &Run) -> Checked {
     let (mut one, mut two) = (pair.one, pair.two);
     one.sync(&[deletion(&pair.record), crate::talk::made(&json!("lives"))])?;
     two.sync(&[])?;
-    two.held.take(std::slice::from_ref(&pair.record))?;
+    two.held.take(std::slice::from_ref(&pair.record));
     refresh(&mut two)?;
     let (page, records) = two.pull()?;
     let is_dead = |it: &Value| it["key"] == pair.record["key"] && it["deleted"] == true;

@@ -183,7 +183,7 @@ impl<'s> Database<'s> {
     pub(super) fn new(root: Root, pages: &'s dyn PageSource, mut seeds: [[u8; 12]; 2]) -> Self {
         if is_planted(Fault::FreedPageReused) {
             // Few names, so that those of freed pages are soon given again.
-            seeds = seeds.map(|seed| [seed[0], seed[1], 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
+            seeds = seeds.map(|seed| [seed[0], seed[1] & 3, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
         }
         Self {
             root,

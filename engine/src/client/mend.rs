@@ -10,6 +10,7 @@ use alloc::vec::Vec;
 
 use super::database::{Database, Stop, View};
 use super::record::{Confirmed, split_row_key};
+use super::root::Root;
 use super::session::offer::{ROWS_READ, rows_after};
 use super::shared::Shared;
 use super::{Environment, Error};
@@ -22,7 +23,7 @@ impl Database<'_> {
     pub(super) fn mend(&mut self, wrong: &[Vec<u8>]) -> Result<(), Stop> {
         self.drop_staged();
         let root = &mut self.root;
-        let before = root.overlay.len() + root.decisions.len();
+        let before = edits_of(root);
         let mut gone = Vec::with_capacity(wrong.len());
         for row in wrong {
             gone.push(TreeEdit::delete(row.clone()));
@@ -39,7 +40,8 @@ impl Database<'_> {
         ] {
             self.plain.mend(tree)?;
         }
-        let lost = before - root.overlay.len() - root.decisions.len();
+        // Counts are read from the disk, too, and may have been too small.
+        let lost = before.saturating_sub(edits_of(root));
         if is_damaged || lost > 0 {
             root.damage = Some(root.damage.unwrap_or(0) + lost);
         }
@@ -110,6 +112,11 @@ impl<E: Environment> Shared<E> {
         }
         self.apply(&mut |database| database.mend(&wrong)).await
     }
+}
+
+/// How many things of the person's a root holds that no server brings back.
+fn edits_of(root: &Root) -> u64 {
+    root.overlay.len().saturating_add(root.decisions.len())
 }
 
 /// Adds the confirmed rows among these whose value is not what their fingerprint was computed of.

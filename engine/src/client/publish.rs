@@ -1,9 +1,14 @@
 //! The end of a pull, as one change: what was staged becomes what everybody sees, the edits
 //! are rebased on it, and records move under the keys that came.
 
-use alloc::{borrow::ToOwned, string::String, vec::Vec};
+use alloc::{
+    borrow::ToOwned,
+    string::{String, ToString},
+    vec::Vec,
+};
 
-use tidemark_protocol::{Code, Problem};
+use tidemark_protocol::{Code, Problem, Timestamp};
+use uuid::Uuid;
 
 use super::Remapped;
 use super::by_row::ByRow;
@@ -12,6 +17,7 @@ use super::outgoing::{Outgoing, Sent};
 use super::rebase::{Rebased, Under, rebase};
 use super::record::{Confirmed, Edit, SetAside, row_key, split_row_key};
 use crate::faults::{Fault, is_planted};
+use crate::key::derived_key;
 
 /// What a session knows when its pull ends.
 pub(super) struct Publication<'a> {
@@ -39,11 +45,7 @@ pub(super) fn publish(
     let mut published = Published::default();
     let mut rows = Rows::default();
     let edits = database.view().edits_after(None, usize::MAX)?;
-    let mut places = Vec::with_capacity(edits.len());
-    for (row, edit) in &edits {
-        let sent = publication.outgoing.sent.get(row);
-        places.push(Place::of(database, row, edit, sent)?);
-    }
+    let places = places_of(database, &edits, publication)?;
     // Under an edit that is answered and was not touched since, nobody needs to look.
     let mut looked_at: Vec<&[u8]> = Vec::new();
     for place in places.iter().filter(|place| !place.is_clean) {
@@ -109,6 +111,56 @@ struct Place {
     row: Vec<u8>,
     key: String,
     is_clean: bool,
+}
+
+fn places_of(
+    database: &mut Database<'_>,
+    edits: &[(Vec<u8>, Edit)],
+    publication: &Publication<'_>,
+) -> Result<Vec<Place>, Stop> {
+    let mut places = Vec::with_capacity(edits.len());
+    for (row, edit) in edits {
+        let sent = publication.outgoing.sent.get(row);
+        places.push(Place::of(database, row, edit, sent)?);
+    }
+    find_derived(database, edits, &mut places)?;
+    Ok(places)
+}
+
+/// Another copy of this device may have pushed what waits here still, and the pull have brought it
+/// under the key that follows from its id: it is one record, not two.
+fn find_derived(
+    database: &mut Database<'_>,
+    edits: &[(Vec<u8>, Edit)],
+    places: &mut [Place],
+) -> Result<(), Stop> {
+    let (mut rows, mut waiting) = (Vec::new(), Vec::new());
+    for ((row, edit), place) in edits.iter().zip(places) {
+        let (entity, key) = split_row_key(row)?;
+        if !edit.is_pending || place.key != key {
+            continue;
+        }
+        let Ok(local_id) = Uuid::try_parse(key) else {
+            continue;
+        };
+        let Ok(created) = Timestamp::millis_of(&edit.created) else {
+            continue;
+        };
+        let key = derived_key(local_id, created).to_string();
+        rows.push(row_key(entity, &key));
+        waiting.push((place, local_id, key));
+    }
+    let mut aliases = Vec::new();
+    let found = database.staged_records(&rows)?;
+    for ((place, local_id, key), (row, found)) in
+        waiting.into_iter().zip(rows.into_iter().zip(found))
+    {
+        if found.is_some() {
+            aliases.push((local_id, key.clone()));
+            (place.row, place.key) = (row, key);
+        }
+    }
+    database.write_aliases(&aliases)
 }
 
 impl Place {

@@ -192,13 +192,15 @@ impl<'c, E: Environment> Session<'c, E> {
         let mut is_more = false;
         if let Some(riders) = self.open().await? {
             let pull = self.push(riders).await?;
+            let compares = self.compares_first();
             is_more = match self.mode {
-                Mode::Repair | Mode::Slow => self.reconcile().await?,
+                _ if compares => self.reconcile().await?,
                 Mode::Refresh | Mode::PushTruth => self.give_back().await?,
                 _ => self.pull(pull).await?,
             };
             self.finish().await?;
-            if !self.report.in_sync && matches!(self.mode, Mode::Fast | Mode::Refresh) {
+            if !self.report.in_sync && !compares && matches!(self.mode, Mode::Fast | Mode::Refresh)
+            {
                 // What was pushed is answered; the next pull starts where this one ended.
                 self.outgoing = Outgoing::default();
                 self.refused.clear();
@@ -217,6 +219,16 @@ impl<'c, E: Environment> Session<'c, E> {
     /// Whether anything flows up.
     fn pushes(&self) -> bool {
         self.direction != Direction::Pull && self.mode != Mode::PullTruth
+    }
+
+    /// Whether both sides are compared before anything of the truth is taken: what this device
+    /// holds may be of a time that the truth has lost, and where nothing is given back, it must stay.
+    fn compares_first(&self) -> bool {
+        match self.mode {
+            Mode::Repair | Mode::Slow => true,
+            Mode::Refresh => !self.pushes(),
+            _ => false,
+        }
     }
 
     /// Whether its pull is none that another session may go on with, nor goes on itself.

@@ -203,6 +203,15 @@ impl Claim {
         }
     }
 
+    /// Another copy of the device may have been the one that pushed the local id first: this one
+    /// knows of that no more than both have in common.
+    pub fn doubt_first(&mut self, common: Option<Checkin>) {
+        let first = self.mapping.as_ref().and_then(|row| row.first);
+        if first > common && self.base.known == first {
+            self.base.known = common;
+        }
+    }
+
     /// Takes in a later record of the same key.
     ///
     /// # Errors

@@ -94,7 +94,11 @@ impl Deciding<'_> {
         self.keep_replaced(&change, &newest.entity);
         match change {
             Change::Deleted => self.delete(newest),
-            Change::Whole(content) if self.claim.is_asked_for && self.mirrors() => {
+            Change::Whole(content) if self.mirrors() => {
+                let is_asked_for = self.claim.is_asked_for;
+                if !is_asked_for && self.knows(newest) && self.is_given_back(newest, &content) {
+                    return self.unchanged(newest, None);
+                }
                 self.prevail(newest, content);
             }
             Change::Whole(ref content) => {
@@ -110,7 +114,7 @@ impl Deciding<'_> {
         }
     }
 
-    fn mirrors(&self) -> bool {
+    pub(super) fn mirrors(&self) -> bool {
         self.mingle.overrides != Override::Nothing
     }
 
@@ -266,11 +270,8 @@ impl Deciding<'_> {
         let Some(live) = self.history.last_live() else {
             return self.revive(newest, whole);
         };
-        if newest.is_tombstone() && self.knows_deletion(newest, live.0) {
-            let value = self.as_the_device_saw(said, live.1);
-            let content = Content::of(&newest.entity, value);
-            let stamps = Stamps::replaced(self.mingle.made);
-            return self.supersede(newest, Some(content), stamps, (None, None), false);
+        if newest.is_tombstone() && (self.mirrors() || self.knows_deletion(newest, live.0)) {
+            return self.put_back(newest, said, live);
         }
         let merged = merge(
             live,
@@ -301,6 +302,16 @@ impl Deciding<'_> {
         self.supersede(newest, Some(content), stamps, (won, lost), is_merged);
     }
 
+    /// Puts a deleted record back, as the device saw it.
+    fn put_back(mut self, newest: &Version, said: Said<'_>, live: (&Version, &Content)) {
+        let value = self.as_the_device_saw(said, live.1);
+        let is_known = self.knows_deletion(newest, live.0);
+        let won = (!is_known).then(|| self.keep_deletion(newest, value.clone()));
+        let content = Content::of(&newest.entity, value);
+        let stamps = Stamps::replaced(self.mingle.made);
+        self.supersede(newest, Some(content), stamps, (won, None), false);
+    }
+
     /// The edit as the merge takes it. The policy is about fields: a deletion that did not know
     /// of the edit loses against it under any.
     fn as_edit<'a>(&self, newest: &Version, said: Said<'a>) -> Edit<'a> {
@@ -317,7 +328,7 @@ impl Deciding<'_> {
             compared,
             known,
             referee: Referee::new(policy, made, self.claim.updated.as_ref()),
-            is_final: self.claim.is_final,
+            is_final: self.claim.is_final || self.mirrors(),
         }
     }
 

@@ -285,7 +285,7 @@ pub(crate) async fn each_kind_of_damage_is_found(_: World) {
 }
 
 /// What may hold anything of its type, so that no row can be told from a wrong one.
-const FREE: [(&str, &str); 23] = [
+const FREE: [(&str, &str); 24] = [
     ("acked", "key"),
     ("acked", "fingerprint"),
     ("acked", "rejected"),
@@ -308,6 +308,7 @@ const FREE: [(&str, &str); 23] = [
     ("session", "pulled_key"),
     ("session", "remaining"),
     ("session", "acked"),
+    ("session", "is_copy"),
     ("session", "touched"),
     // Batches are taken in their order, whatever is between.
     ("staged", "seq"),

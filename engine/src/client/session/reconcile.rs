@@ -46,11 +46,13 @@ impl<E: Environment> Session<'_, E> {
             for range in list(members, "ranges") {
                 told.push(Told::read(range)?);
             }
-            let next = self
+            let mut next = self
                 .shared
                 .look(|view| Held::new(view)?.compare(&told))
                 .await?;
-            ranges.extend(next);
+            // What was told lies before what was not asked about yet: a request's ranges are in order.
+            next.append(&mut ranges);
+            ranges = next;
         }
         let mut pull = None;
         if !asked.is_empty() {

@@ -108,6 +108,54 @@ impl Damaged {
         }
         keys
     }
+
+    /// The app reads on, as it would offline, and finds so many records at most; what is pending.
+    async fn reads_on(&self, most: usize, seed: u64) -> Vec<Doc> {
+        let found = self.client.find("note", "").await.unwrap();
+        assert!(found.len() <= most, "seed {seed}");
+        let by_index = r#"{"where":{"n":{"gte":0}},"orderBy":["n"]}"#;
+        let indexed = self.client.find("note", by_index).await.unwrap();
+        assert_eq!(indexed.len(), found.len(), "seed {seed}");
+        self.client.pending().await.unwrap()
+    }
+
+    /// What is pending, read from a copy: this device comes upon nothing by it.
+    async fn pending_unread(&self, seed: u64) -> Vec<Doc> {
+        let snapshot = World::on(self.tab.0.pages.snapshot(), seed);
+        let other = Client::open(snapshot, options()).await.unwrap();
+        other.pending().await.unwrap()
+    }
+
+    /// One sync is enough.
+    async fn mends(&self, seed: u64) {
+        let report = self.client.syncs().await;
+        let report = report.unwrap_or_else(|error| panic!("seed {seed}: {error:?}"));
+        assert!(
+            report.in_sync && !self.client.is_damaged(),
+            "seed {seed}: {report:?}"
+        );
+    }
+
+    /// The truth has just these values, in order, and this device what the truth has.
+    async fn agrees(&self, expected: &[String], seed: u64) {
+        let truth = self.model.borrow().truth();
+        let mut values: Vec<String> = truth.values().cloned().collect();
+        values.sort();
+        assert_eq!(values, expected, "seed {seed}");
+        assert_eq!(held(&self.client).await, truth, "seed {seed}");
+        for query in ["", r#"{"where":{"n":{"gte":0}}}"#] {
+            let count = self.client.count("note", query).await.unwrap();
+            assert_eq!(count, truth.len() as u64, "seed {seed}: {query}");
+        }
+    }
+
+    /// What is whole again is read without a word.
+    async fn is_whole(&mut self, seed: u64) {
+        self.reopen().await;
+        let report = self.client.syncs().await.unwrap();
+        assert_eq!(report.round_trips, 1, "seed {seed}");
+        assert_eq!(lost(&self.client), None, "seed {seed}");
+    }
 }
 
 fn damage(pages: &MemoryPages, ids: &[PageId], roll: &mut impl FnMut(usize) -> usize) -> PageId {
@@ -177,17 +225,9 @@ async fn damage_and_mend(seed: u64) {
     world.reopen().await;
     let truth = world.model.borrow().truth();
     let kept = if roll(2) == 0 {
-        // The app reads on; offline it would be the same.
-        let found = world.client.find("note", "").await.unwrap();
-        assert!(found.len() <= count + before.len(), "seed {seed}");
-        let by_index = r#"{"where":{"n":{"gte":0}},"orderBy":["n"]}"#;
-        let indexed = world.client.find("note", by_index).await.unwrap();
-        assert_eq!(indexed.len(), found.len(), "seed {seed}");
-        world.client.pending().await.unwrap()
+        world.reads_on(count + before.len(), seed).await
     } else {
-        let snapshot = World::on(world.tab.0.pages.snapshot(), seed);
-        let other = Client::open(snapshot, options()).await.unwrap();
-        other.pending().await.unwrap()
+        world.pending_unread(seed).await
     };
     for doc in &kept {
         assert!(before.contains(doc), "seed {seed}: {doc:?}");
@@ -195,26 +235,12 @@ async fn damage_and_mend(seed: u64) {
     if hit.is_disjoint(&overlay) {
         assert_eq!(kept, before, "seed {seed}: only what was damaged is lost");
     }
-    let report = world.client.syncs().await;
-    let report = report.unwrap_or_else(|error| panic!("seed {seed}: {error:?}"));
-    assert!(
-        report.in_sync && !world.client.is_damaged(),
-        "seed {seed}: {report:?}"
-    );
+    world.mends(seed).await;
     let told = lost(&world.client).unwrap_or(0);
     assert_eq!(kept.len() as u64 + told, before.len() as u64, "seed {seed}");
     let names: BTreeSet<String> = kept.iter().map(|doc| doc.key.clone()).collect();
     assert!(world.pushed().is_subset(&names), "seed {seed}");
-    let expected = with_edits(truth, &kept);
-    let truth = world.model.borrow().truth();
-    let mut values: Vec<String> = truth.values().cloned().collect();
-    values.sort();
-    assert_eq!(values, expected, "seed {seed}");
-    assert_eq!(held(&world.client).await, truth, "seed {seed}");
-    for query in ["", r#"{"where":{"n":{"gte":0}}}"#] {
-        let count = world.client.count("note", query).await.unwrap();
-        assert_eq!(count, truth.len() as u64, "seed {seed}: {query}");
-    }
+    world.agrees(&with_edits(truth, &kept), seed).await;
     if hit.len() == 1 {
         let docs = world
             .client
@@ -224,14 +250,7 @@ async fn damage_and_mend(seed: u64) {
         let live = docs.iter().flatten().count();
         assert!(live + kept.len() >= count, "seed {seed}: {live} of {count}");
     }
-    // What is whole again is read without a word.
-    world.reopen().await;
-    assert_eq!(
-        world.client.syncs().await.unwrap().round_trips,
-        1,
-        "seed {seed}"
-    );
-    assert_eq!(lost(&world.client), None, "seed {seed}");
+    world.is_whole(seed).await;
 }
 
 #[test]

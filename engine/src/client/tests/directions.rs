@@ -1,15 +1,16 @@
 //! One way, slowly, and what the airbag holds, call by call, against a server that the test plays.
 
-use alloc::{rc::Rc, vec::Vec};
+use alloc::{rc::Rc, string::ToString, vec::Vec};
 use core::cell::Cell;
 
 use serde_json::{Value, json};
-use tidemark_protocol::{Direction, Mode};
+use tidemark_protocol::{Direction, Mode, Timestamp};
 
 use super::answers::{checkin, finished, mingled, page, record, synced};
 use super::modes::{edited, mode, opened_as};
 use super::world::{Tab, delete, reply, undo};
 use crate::client::{ErrorCode, Event, Phase, SyncOptions, TransportError};
+use crate::key::derived_key;
 
 fn one_way(direction: Direction, mirror: bool) -> SyncOptions {
     SyncOptions {
@@ -19,18 +20,32 @@ fn one_way(direction: Direction, mirror: bool) -> SyncOptions {
     }
 }
 
+/// An opening whose push is done, with a first page of the pull after it.
+fn pushed_alone() -> Value {
+    let mut answer = opened_as("fast", json!(checkin(4)));
+    answer["push"] = mingled(4, 9);
+    let mut first = page(&[record("k1", &json!({"a": 2, "b": 1}), 9)]);
+    first["cursor"] = json!("own 9");
+    answer["pull"] = first;
+    answer
+}
+
+/// An opening of one that only pulls, and all that it is sent.
+fn pulled_alone(records: &[Value]) -> Value {
+    let mut answer = opened_as("fast", json!(checkin(4)));
+    answer["direction"] = json!("pull");
+    answer["pull"] = page(records);
+    answer
+}
+
 #[pollster::test]
 async fn rule_d52_a_push_alone_leaves_where_the_device_stands() {
     let tab = Tab::new();
     let client = edited(&tab).await;
     tab.plays(|path, body| match path {
         "/v1/sync/open" => {
-            let mut answer = opened_as("fast", json!(checkin(4)));
+            let mut answer = pushed_alone();
             answer["direction"] = json!("push");
-            answer["push"] = mingled(4, 9);
-            let mut first = page(&[record("k1", &json!({"a": 2, "b": 1}), 9)]);
-            first["cursor"] = json!("own 9");
-            answer["pull"] = first;
             reply(200, &answer)
         }
         "/v1/sync/pull" => {
@@ -62,14 +77,7 @@ async fn rule_d52_nobody_goes_on_with_the_pull_of_a_push_alone() {
             assert!(!body.contains("own 9"), "{body}");
             Err(TransportError::Timeout)
         }
-        "/v1/sync/open" => {
-            let mut answer = opened_as("fast", json!(checkin(4)));
-            answer["push"] = mingled(4, 9);
-            let mut first = page(&[record("k1", &json!({"a": 2, "b": 1}), 9)]);
-            first["cursor"] = json!("own 9");
-            answer["pull"] = first;
-            reply(200, &answer)
-        }
+        "/v1/sync/open" => reply(200, &pushed_alone()),
         _ => Err(TransportError::Timeout),
     });
     client
@@ -85,12 +93,10 @@ async fn rule_d53_a_pull_alone_sends_nothing_and_edits_stay_over_what_comes() {
     let tab = Tab::new();
     let client = edited(&tab).await;
     tab.plays(|path, _| match path {
-        "/v1/sync/open" => {
-            let mut answer = opened_as("fast", json!(checkin(4)));
-            answer["direction"] = json!("pull");
-            answer["pull"] = page(&[record("k1", &json!({"a": 1, "b": 8}), 8)]);
-            reply(200, &answer)
-        }
+        "/v1/sync/open" => reply(
+            200,
+            &pulled_alone(&[record("k1", &json!({"a": 1, "b": 8}), 8)]),
+        ),
         _ => reply(200, &finished()),
     });
     let report = client
@@ -148,6 +154,77 @@ async fn rule_d53_a_mirror_of_the_truth_sets_aside_what_waited() {
     let paths: Vec<_> = tab.bodies().into_iter().map(|(path, _)| path).collect();
     let expected = ["/v1/sync/open", "/v1/sync/reconcile", "/v1/sync/finish"];
     assert_eq!(paths, expected);
+}
+
+#[pollster::test]
+async fn rule_d71_what_a_copy_pushed_and_a_pull_alone_brings_is_one_record() {
+    let tab = Tab::new();
+    let client = edited(&tab).await;
+    let made = client.find("todo", r#"{"where":{"new":1}}"#).await.unwrap();
+    let (local_id, created) = (made[0].key.clone(), made[0].created.clone());
+    let millis = Timestamp::millis_of(&created).unwrap();
+    let key = derived_key(local_id.parse().unwrap(), millis).to_string();
+    let copied = record(&key, &json!({"new": 1, "by": "the copy"}), 8);
+    tab.plays(move |path, _| match path {
+        "/v1/sync/open" => reply(200, &pulled_alone(std::slice::from_ref(&copied))),
+        _ => reply(200, &finished()),
+    });
+    client
+        .syncs_as(one_way(Direction::Pull, false))
+        .await
+        .unwrap();
+    let found = client.find("todo", r#"{"where":{"new":1}}"#).await.unwrap();
+    let keys: Vec<_> = found.iter().map(|doc| doc.key.as_str()).collect();
+    assert_eq!(keys, [key.as_str()]);
+    assert_eq!(client.waiting().await.len(), 4);
+    // Its first id leads to it, and it is pushed once more by that.
+    let doc = client.get("todo", &local_id).await.unwrap();
+    assert_eq!(doc.key, key);
+    tab.0.calls.borrow_mut().clear();
+    tab.plays(|_, _| Err(TransportError::Timeout));
+    client.syncs().await.unwrap_err();
+    let pushed = tab.bodies()[0].1["push"]["records"].to_string();
+    assert!(pushed.contains(&local_id), "{pushed}");
+    assert!(!pushed.contains(&key), "{pushed}");
+}
+
+#[pollster::test]
+async fn rule_d72_a_pull_alone_takes_nothing_that_a_restored_truth_has_lost() {
+    let tab = Tab::new();
+    let client = edited(&tab).await;
+    tab.plays(|path, _| match path {
+        "/v1/sync/open" => {
+            let mut answer = opened_as("refresh", Value::Null);
+            answer["direction"] = json!("pull");
+            // What it was before the time that the truth has lost.
+            answer["pull"] = page(&[record("k3", &json!({"n": 1}), 1)]);
+            reply(200, &answer)
+        }
+        // `k1` the truth never heard of, and asks nobody for it who only pulls.
+        "/v1/sync/reconcile" => reply(
+            200,
+            &json!({"ranges": [], "drop": [], "send": [], "records": [record("k5", &json!(5), 8)]}),
+        ),
+        _ => {
+            let mut answer = finished();
+            answer["in_sync"] = json!(false);
+            reply(200, &answer)
+        }
+    });
+    let report = client
+        .syncs_as(one_way(Direction::Pull, false))
+        .await
+        .unwrap();
+    assert!(!report.in_sync);
+    let paths: Vec<_> = tab.bodies().into_iter().map(|(path, _)| path).collect();
+    let expected = ["/v1/sync/open", "/v1/sync/reconcile", "/v1/sync/finish"];
+    assert_eq!(paths, expected);
+    assert_eq!(client.info().confirmed, 3);
+    let doc = client.get("todo", "k3").await.unwrap();
+    assert_eq!(doc.value.as_str(), r#"{"n":4}"#);
+    client.does(undo("todo", "k3")).await;
+    let doc = client.get("todo", "k3").await.unwrap();
+    assert_eq!(doc.value.as_str(), r#"{"n":3}"#);
 }
 
 #[pollster::test]

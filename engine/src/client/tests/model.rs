@@ -42,6 +42,17 @@ struct Device {
     acked: BTreeMap<String, u64>,
 }
 
+impl Device {
+    /// Whether who comes with these attempts is the device that came last, and no copy of it.
+    fn is_continued_by(&self, attempts: &[&str]) -> Result<(), Refusal> {
+        match self.attempt.as_deref() {
+            Some(kept) if attempts.last() == Some(&kept) => Err((410, "session_gone")),
+            Some(kept) if !attempts.contains(&kept) => Err((409, "stale_device")),
+            _ => Ok(()),
+        }
+    }
+}
+
 #[derive(Default, Clone)]
 struct Session {
     id: String,
@@ -212,7 +223,6 @@ impl Model {
             .iter()
             .map(|a| a.as_str().unwrap())
             .collect();
-        let own = (*attempts.last().unwrap()).to_owned();
         let head = self.head;
         let manner = Manner::of(body)?;
         let is_equal = body["pending"] == 0
@@ -221,14 +231,8 @@ impl Model {
         let expected = self.fingerprint(&name, unstamp(&body["last_sync"]));
         let is_refused = self.is_marked_against(&name, body);
         let device = self.devices.entry(name.clone()).or_default();
-        let is_issued = unstamp(&body["last_sync"]) <= head;
-        if let Some(kept) = device.attempt.as_ref().filter(|_| is_issued) {
-            if *kept == own {
-                return Err((410, "session_gone"));
-            }
-            if !attempts.contains(&kept.as_str()) {
-                return Err((409, "stale_device"));
-            }
+        if unstamp(&body["last_sync"]) <= head {
+            device.is_continued_by(&attempts)?;
         }
         let mut answer = json!({
             "sync_uuid": null, "datastore": "ours", "last_sync": stamp(head),
@@ -258,7 +262,7 @@ impl Model {
         if start == 0 && !is_lost && manner.is_pull_truth() {
             device.acked.clear();
         }
-        device.attempt = Some(own);
+        device.attempt = attempts.last().map(|own| (*own).to_owned());
         let nothing = DatastoreFingerprint::EMPTY.to_string();
         device.session = Some(Session {
             id: id.clone(),
@@ -274,17 +278,22 @@ impl Model {
         } else {
             body["last_sync"].clone()
         };
+        self.ride(&name, body, &mut answer);
+        Ok(answer)
+    }
+
+    /// What came with an opening: a push, and a pull unless the push is not done yet.
+    fn ride(&mut self, device: &str, body: &Value, answer: &mut Value) {
         let mut goes_on = true;
         if !body["push"].is_null() {
-            let pushed = self.push(&name, &body["push"]);
+            let pushed = self.push(device, &body["push"]);
             goes_on = pushed.as_ref().is_ok_and(|it| it["staged"].is_null());
             answer["push"] =
                 pushed.unwrap_or_else(|(status, code)| json!({"code": code, "status": status}));
         }
         if goes_on && !body["pull"].is_null() {
-            answer["pull"] = self.pull(&name, &body["pull"]);
+            answer["pull"] = self.pull(device, &body["pull"]);
         }
-        Ok(answer)
     }
 
     fn session(&mut self, device: &str) -> &mut Session {

@@ -14,9 +14,9 @@ use crate::client::{
 use crate::fingerprint::{DatastoreFingerprint, RecordFingerprint};
 use crate::json::Canonical;
 
-#[pollster::test]
-async fn rule_d10_an_unbound_device_sends_no_record_before_it_knows_whose_it_is() {
-    let tab = Tab::new();
+/// A device with one record, under its first name: a server gives it the key `k1`, and sends its value
+/// back or does not.
+async fn one_made(tab: &Tab, is_sent_back: bool) -> (Client<Tab>, String) {
     let client = tab.open().await;
     let local_id = client.does(create("todo", r#"[{"a":1}]"#)).await[0]
         .key
@@ -27,13 +27,22 @@ async fn rule_d10_an_unbound_device_sends_no_record_before_it_knows_whose_it_is(
         "/v1/sync/push" => {
             let mut made = record("k1", &json!({"a": 1}), 2);
             made["local_id"] = json!(local);
-            made.as_object_mut().unwrap().remove("value");
+            if !is_sent_back {
+                made.as_object_mut().unwrap().remove("value");
+            }
             let mut answer = mingled(1, 2);
             answer["pull"] = page(&[made]);
             reply(200, &answer)
         }
         _ => reply(200, &finished()),
     });
+    (client, local_id)
+}
+
+#[pollster::test]
+async fn rule_d10_an_unbound_device_sends_no_record_before_it_knows_whose_it_is() {
+    let tab = Tab::new();
+    let (client, local_id) = one_made(&tab, false).await;
     let report = client.syncs().await.unwrap();
     assert_eq!(
         (report.pushed, report.pulled, report.round_trips),
@@ -58,22 +67,7 @@ async fn rule_d10_an_unbound_device_sends_no_record_before_it_knows_whose_it_is(
 #[pollster::test]
 async fn rule_d11_a_key_arrives_with_its_aliases() {
     let tab = Tab::new();
-    let client = tab.open().await;
-    let local_id = client.does(create("todo", r#"[{"a":1}]"#)).await[0]
-        .key
-        .clone();
-    let local = local_id.clone();
-    tab.plays(move |path, _| match path {
-        "/v1/sync/open" => reply(200, &opened(1)),
-        "/v1/sync/push" => {
-            let mut made = record("k1", &json!({"a": 1}), 2);
-            made["local_id"] = json!(local);
-            let mut answer = mingled(1, 2);
-            answer["pull"] = page(&[made]);
-            reply(200, &answer)
-        }
-        _ => reply(200, &finished()),
-    });
+    let (client, local_id) = one_made(&tab, true).await;
     client.syncs().await.unwrap();
     let (by_key, by_local_id) = (
         client.get("todo", "k1").await.unwrap(),

@@ -84,16 +84,21 @@ impl Deciding<'_> {
             theirs: tombstone.made(),
             device: Some(device),
             overridden: Some(tombstone.checkin),
-            is_settled: false,
+            is_settled: self.mirrors(),
         };
         self.keep(lost, tombstone.entity.clone())
     }
 
     /// Whether nobody else has changed the record since the base, and the base is kept.
     pub(super) fn is_latest_word(&self, newest: &Version) -> bool {
+        self.base().is_some() && self.knows(newest)
+    }
+
+    /// Whether the device knows all that made the record what it is.
+    pub(super) fn knows(&self, newest: &Version) -> bool {
         let (device, known) = (self.knows_as, self.claim.base.known);
         let mut stamps = newest.stamps.all();
-        self.base().is_some() && !stamps.any(|stamp| stamp.is_unknown_to(device, known))
+        !stamps.any(|stamp| stamp.is_unknown_to(device, known))
     }
 
     /// The truth stays, and what was asked for is kept beside it. Nobody knows when it was said.

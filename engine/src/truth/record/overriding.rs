@@ -7,6 +7,7 @@ use tidemark_protocol::{Code, Problem};
 
 use super::Deciding;
 use super::lost::Lost;
+use crate::json::changed_fields;
 use crate::truth::judge::Change;
 use crate::version::{Content, Stamps, Version};
 
@@ -29,30 +30,54 @@ impl Deciding<'_> {
         if let Some(content) = &content {
             self.keep_replaced_by(content, &newest.entity);
         }
-        let stamps = Stamps::replaced(self.mingle.made);
+        let stamps = self.stamps_over(newest, content.as_ref());
         self.supersede(newest, content, stamps, (None, None), false);
     }
 
-    /// What was asked for stands; what somebody else has made of the record since is kept.
-    pub(super) fn prevail(mut self, newest: &Version, asked_for: Content) {
+    /// What is pushed whole stands; what somebody else has made of the record since is kept.
+    pub(super) fn prevail(mut self, newest: &Version, pushed: Content) {
         let truth = newest.content.as_ref();
-        if truth.is_some_and(|truth| truth.value == asked_for.value) {
+        if truth.is_some_and(|truth| truth.value == pushed.value) {
             return self.unchanged(newest, None);
         }
-        let conflict = (!self.is_latest_word(newest)).then(|| {
+        // When it was edited is told by the base; of what was asked for nobody knows.
+        let is_latest = if self.claim.is_asked_for {
+            self.is_latest_word(newest)
+        } else {
+            self.knows(newest)
+        };
+        let conflict = (!is_latest).then(|| {
             let lost = Lost {
                 fields: Vec::new(),
                 truth: truth.map(|truth| truth.value.clone()),
                 theirs: newest.stamps.newest(),
-                device: Some(asked_for.value.clone()),
+                device: Some(pushed.value.clone()),
                 overridden: Some(newest.checkin),
                 is_settled: true,
             };
             self.keep(lost, newest.entity.clone())
         });
-        let content = self.content_for(newest, asked_for);
-        let stamps = Stamps::replaced(self.mingle.made);
+        let content = self.content_for(newest, pushed);
+        let stamps = self.stamps_over(newest, Some(&content));
         self.supersede(newest, Some(content), stamps, (conflict, None), false);
+    }
+
+    /// Only what is another now was changed: a field said once more as it stands keeps its stamp, or
+    /// whoever had seen it would be told of a conflict.
+    fn stamps_over(&self, newest: &Version, content: Option<&Content>) -> Stamps {
+        let made = self.mingle.made;
+        let (before, after) = match (&newest.content, content) {
+            (Some(before), Some(after)) => (before.value.borrow(), after.value.borrow()),
+            _ => return Stamps::replaced(made),
+        };
+        if !before.is_object() || !after.is_object() {
+            return Stamps::replaced(made);
+        }
+        let mut stamps = newest.stamps.clone();
+        for field in changed_fields(before, after) {
+            stamps.touch(&field, made);
+        }
+        stamps
     }
 
     /// What was pushed, as content of the record: its fingerprint may be of another entity.

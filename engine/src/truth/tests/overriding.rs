@@ -5,10 +5,12 @@ use std::string::ToString;
 use std::vec::Vec;
 
 use serde_json::{Value, json};
-use tidemark_protocol::{Code, Direction, Key, Mode, Problem, Rejection};
+use tidemark_protocol::{Code, DEFAULT_ENTITY, Direction, Key, Mode, Problem, Rejection};
 
 use super::pushed::{deletion, fields, new, whole, world_with};
 use super::world::{World, at, device, local};
+use crate::fingerprint::RecordFingerprint;
+use crate::json::Canonical;
 use crate::truth::{Airbag, Claim, Flow, Held, LocalKey, Named, Weighs, rejected_ids};
 
 const MIRROR: Flow = Flow {
@@ -221,4 +223,101 @@ fn t87_the_airbag_counts_changes_where_all_is_compared() {
         assert!(held.problem().detail.contains("change 40 of 40"));
     }
     assert_eq!(world.push_confirmed(1, &many("three")).counts()[1], 40);
+}
+
+/// T-86: what a mirrored device has said before it says anew: that others have deleted or changed the
+/// record since, and the device never heard of it, makes a repeat of nothing.
+#[test]
+fn t86_a_mirrored_device_that_says_again_what_it_said_is_no_repeat() {
+    let made = new(local(1), json!({"a": 1}));
+    let mut world = World::new();
+    world.push(device(1), std::slice::from_ref(&made));
+    let key = world.key_of(local(1)).unwrap();
+    let created = world.head.checkin;
+    world.push(device(2), &[deletion(&key, created)]);
+    world.flow = MIRROR;
+    let done = world.push(device(1), std::slice::from_ref(&made));
+    assert_eq!(done.counts(), [0, 1, 0, 0, 1, 0]);
+    assert_eq!(world.value(&key), Some(json!({"a": 1})));
+    let again = world.push(device(1), &[made]);
+    assert_eq!(again.counts(), [0, 0, 0, 1, 0, 0]);
+
+    // The same of a field.
+    let base = world.head.checkin;
+    let edit = fields(&key, base, &["a"], json!({"a": 2}));
+    world.push(device(1), std::slice::from_ref(&edit));
+    for is_deleted in [true, false] {
+        let known = world.head.checkin;
+        let theirs = if is_deleted {
+            deletion(&key, known)
+        } else {
+            fields(&key, known, &["a"], json!({"a": 3}))
+        };
+        world.flow = Flow::default();
+        world.push(device(2), &[theirs]);
+        world.flow = MIRROR;
+        world.push(device(1), std::slice::from_ref(&edit));
+        assert_eq!(world.value(&key), Some(json!({"a": 2})));
+    }
+    assert!(world.conflicts.values().all(|conflict| conflict.is_settled));
+
+    // What nobody else has changed is no conflict, with or without a base.
+    let before = world.conflicts.len();
+    world.push(device(1), &[new(local(1), json!({"a": 5}))]);
+    let base = world.head.checkin;
+    world.push(device(1), &[whole(&key, base, json!({"a": 6}))]);
+    assert_eq!(world.value(&key), Some(json!({"a": 6})));
+    // Nor where the base is kept no longer.
+    let newest = world.head.checkin;
+    let versions = world.versions.get_mut(&Key::parse(&key).unwrap()).unwrap();
+    versions.retain(|version| version.checkin == newest);
+    world.push(device(1), &[whole(&key, created, json!({"a": 7}))]);
+    assert_eq!(world.value(&key), Some(json!({"a": 7})));
+    assert_eq!(world.conflicts.len(), before);
+}
+
+/// T-86: a mirrored device that gives a record back in the form in which it keeps it has not changed it,
+/// until somebody else has.
+#[test]
+fn t86_a_mirrored_device_reformats_nothing() {
+    let (mut world, key, made) = world_with(json!({"text": "as it is"}));
+    let form = json!({"text": "as it"});
+    let print = Canonical::parse(&form.to_string()).unwrap();
+    let print = RecordFingerprint::of(DEFAULT_ENTITY, print.borrow());
+    world
+        .acked
+        .insert((device(2), Key::parse(&key).unwrap()), print);
+    world.flow = MIRROR;
+    let given_back = [whole(&key, made, form.clone())];
+    let done = world.push(device(2), &given_back);
+    assert_eq!(done.counts(), [0, 0, 0, 1, 0, 0]);
+    world.flow = Flow::default();
+    world.push(device(1), &[deletion(&key, made)]);
+    world.flow = MIRROR;
+    let done = world.push(device(2), &given_back);
+    assert_eq!((done.counts()[1], world.value(&key)), (1, Some(form)));
+}
+
+/// T-102: a device that replaces the truth has changed only the fields that are others now.
+#[test]
+fn t102_what_an_override_leaves_as_it_was_is_nobodys_change() {
+    for flow in [Flow::default(), MIRROR] {
+        let (mut world, key, made) = world_with(json!({"a": 1, "b": 1}));
+        if flow == MIRROR {
+            world.flow = flow;
+        } else {
+            world = replacing(world);
+        }
+        let pushed = [whole(&key, made, json!({"a": 1, "b": 2}))];
+        world.push_confirmed(3, &pushed);
+        (world.mode, world.flow) = (Mode::Fast, Flow::default());
+        // Device 2 has not heard of it.
+        let mine = fields(&key, made, &["a"], json!({"a": 7}));
+        let done = world.push(device(2), &[mine]);
+        assert_eq!(done.counts(), [0, 0, 1, 0, 0, 0], "{flow:?}");
+        assert_eq!(world.value(&key), Some(json!({"a": 7, "b": 2})));
+        let theirs = fields(&key, made, &["b"], json!({"b": 7}));
+        let done = world.push(device(2), &[theirs]);
+        assert_eq!(done.conflicts.len(), 1, "{flow:?}");
+    }
 }

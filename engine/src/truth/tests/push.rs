@@ -82,6 +82,28 @@ fn t80_an_older_copy_that_refreshes_reverts_nothing() {
     );
 }
 
+/// T-103: what another copy has pushed under a local id, at a truth that was restored, this one does not
+/// know: what it lacks of it was not removed.
+#[test]
+fn t103_another_copys_first_push_is_not_known() {
+    let (mut world, _, _) = world_with(json!({"a": 1, "b": 1}));
+    world.doubted_up_to = Some(world.head.checkin);
+    world.is_copy = true;
+    let older = [new(local(1), json!({"a": 1}))];
+    let done = world.push(device(1), &older);
+    assert_eq!(done.conflicts[0].fields, ["b"]);
+    let kept = done.conflicts[0].truth.as_ref().unwrap().as_str();
+    assert_eq!(kept, r#"{"a":1,"b":1}"#);
+
+    // The device itself has removed it.
+    let (mut world, key, _) = world_with(json!({"a": 1, "b": 1}));
+    let done = world.push(device(1), &older);
+    assert_eq!(
+        (done.conflicts.len(), world.value(&key)),
+        (0, Some(json!({"a": 1})))
+    );
+}
+
 /// T-3: the same record gets the same key again from a truth that lost the mapping, and is not
 /// doubled where it lost only that.
 #[test]

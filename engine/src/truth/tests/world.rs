@@ -33,6 +33,8 @@ pub(super) struct World {
     pub(super) asked_for: Vec<Key>,
     /// The pushing device may be an older copy of what it was up to here.
     pub(super) doubted_up_to: Option<Checkin>,
+    /// Another copy of it has pushed since the truth was restored.
+    pub(super) is_copy: bool,
     pub(super) slice: usize,
     pub(super) rules: Rules,
     /// Of the pushing session.
@@ -116,6 +118,7 @@ impl World {
             acked: BTreeMap::new(),
             asked_for: Vec::new(),
             doubted_up_to: None,
+            is_copy: false,
             slice: usize::MAX,
             rules: Rules::default(),
             mode: Mode::Fast,
@@ -181,6 +184,11 @@ impl World {
         let mut claims = resolved.claims;
         let asked_for = |claim: &&mut Claim| self.asked_for.contains(claim.key());
         claims.iter_mut().filter(asked_for).for_each(Claim::ask_for);
+        if self.is_copy {
+            for claim in &mut claims {
+                claim.doubt_first(None);
+            }
+        }
         while !claims.is_empty() {
             let rest = claims.split_off(claims.len().min(self.slice));
             let view = next.view(by, &claims);

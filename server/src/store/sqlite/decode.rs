@@ -2,6 +2,7 @@
 
 use std::{fmt::Display, str::FromStr};
 
+use serde::de::DeserializeOwned;
 use sqlx::{Decode, Row, Sqlite, Type, sqlite::SqliteRow};
 use tidemark_protocol::Checkin;
 
@@ -66,6 +67,14 @@ pub(super) fn read_maybe<T, E: Display>(
     column::<Option<&str>>(row, name)?
         .map(|text| parse_with(text, name, read))
         .transpose()
+}
+
+/// A text of JSON.
+pub(super) fn json<T: DeserializeOwned>(
+    row: &SqliteRow,
+    name: &'static str,
+) -> Result<T, StoreError> {
+    read(row, name, |text| serde_json::from_str(text))
 }
 
 /// A number that counts.

@@ -16,7 +16,7 @@ const SMALL: [&str; 8] = [
     "due",
     "sent",
     "acked",
-    "changed",
+    "item",
     "CONSTANT",
 ];
 
@@ -31,7 +31,7 @@ const LARGE: [&str; 7] = [
     "range_sum",
 ];
 
-const HOT: [(&str, &str); 34] = [
+const HOT: [(&str, &str); 37] = [
     ("issued", datastores::ISSUED),
     ("supersede", mingle::SUPERSEDE),
     ("keep answers", mingle::KEEP_ANSWERS),
@@ -57,14 +57,17 @@ const HOT: [(&str, &str); 34] = [
     ("settled conflicts", conflicts::SETTLED[0]),
     ("settled conflicts count", conflicts::SETTLED[1]),
     ("items", reconcile::ITEMS),
+    ("gathered items", reconcile::GATHERED_ITEMS),
     ("held", reconcile::HELD),
     ("lived", reconcile::LIVED),
     ("answered", reconcile::ANSWERED),
+    ("has pushed", reconcile::HAS_PUSHED),
     ("versions of", reconcile::VERSIONS),
     ("keep told", reconcile::KEEP_TOLD),
     ("changed", range_sums::CHANGED),
     ("is far", range_sums::IS_FAR),
     ("buckets", range_sums::BUCKETS),
+    ("around", range_sums::AROUND),
     ("live after", replacing::LIVE_AFTER),
 ];
 

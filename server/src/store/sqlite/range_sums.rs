@@ -3,14 +3,18 @@
 //! What is read of another moment than that of the sums needs the versions of both: a compaction
 //! that drops a version which ended after `sums_at` has the sums worked out anew.
 
+mod near;
 #[cfg(test)]
 mod tests;
 
 use futures_util::TryStreamExt;
 use sqlx::sqlite::SqliteRow;
-use tidemark_engine::truth::{Bucket, Changed, Cutter, Span, Sum, fold};
+use tidemark_engine::fingerprint::RecordFingerprint;
+use tidemark_engine::truth::{Bucket, Changed, Cutter, Item, Span, Sum, fold};
 use tidemark_protocol::{Checkin, Key};
 
+use self::near::Near;
+pub(crate) use self::near::RangeSums;
 use super::{
     super::{Datastore, StoreError},
     Change, Snapshot, decode,
@@ -18,17 +22,17 @@ use super::{
     reconcile::{ITEMS, about_span, item},
 };
 
-/// The records that changed after ?2 and up to ?3, or back: each as of ?4 and as of ?5.
+/// The records that changed after ?2 and up to ?3: each as of ?2 and as of then. They come at once:
+/// handing rows over one by one takes longer than finding them.
 pub(super) const CHANGED: &str = "\
-    select changed.key, \
-    (select fingerprint from version before where before.datastore = ?1 \
-      and before.key = changed.key and before.checkin <= ?4 \
-      order by before.checkin desc limit 1) as before, \
-    (select fingerprint from version after where after.datastore = ?1 \
-      and after.key = changed.key and after.checkin <= ?5 \
-      order by after.checkin desc limit 1) as after \
-    from (select distinct key from version indexed by version_window \
-      where datastore = ?1 and checkin > ?2 and checkin <= ?3) as changed";
+    select json_group_array(json_array(changed.key, \
+      (select fingerprint from version before where before.datastore = ?1 \
+      and before.key = changed.key and before.checkin <= ?2 \
+      order by before.checkin desc limit 1), \
+      changed.fingerprint)) as changed \
+    from version as changed indexed by version_window \
+    where changed.datastore = ?1 and changed.checkin > ?2 and changed.checkin <= ?3 \
+    and (changed.superseded is null or changed.superseded > ?3)";
 
 /// Whether more than ?3 versions are later than ?2.
 pub(super) const IS_FAR: &str = "\
@@ -39,6 +43,13 @@ pub(super) const IS_FAR: &str = "\
 pub(super) const BUCKETS: &str = "\
     select from_key, count, fingerprint from range_sum where datastore = ?1 \
     and from_key >= ?2 and from_key <= ?3 order by from_key";
+
+/// Where the bucket of ?2 begins, and the first that begins after ?3.
+pub(super) const AROUND: &str = "\
+    select (select from_key from range_sum where datastore = ?1 and from_key <= ?2 \
+      order by from_key desc limit 1) as from_key, \
+    (select from_key from range_sum where datastore = ?1 and from_key > ?3 \
+      order by from_key limit 1) as to_key";
 
 const KEEP_BUCKETS: &str = "\
     insert into range_sum (datastore, from_key, count, fingerprint) \
@@ -53,13 +64,8 @@ const DROP_BUCKETS: &str = "\
 pub(super) const UNFOLD: &str =
     "update datastore set sums_at = null where id = ?1 and sums_at < ?2";
 
-/// What the sums of a datastore come to at a moment.
-pub(crate) struct RangeSums {
-    at: Checkin,
-    /// What changed between the sums' own moment and this one, in the order of keys; `None`: there
-    /// are no sums, and rows are read.
-    changes: Option<Vec<Changed>>,
-}
+/// Of a record at a moment; `None`: it did not live.
+type Print = Option<RecordFingerprint>;
 
 /// Sums on their way to a later moment.
 pub(crate) struct Fold {
@@ -82,7 +88,11 @@ impl Snapshot {
             Some(sums_at) => Some(self.changes(&datastore.id, sums_at, at).await?),
             None => None,
         };
-        Ok(RangeSums { at, changes })
+        Ok(RangeSums {
+            at,
+            changes,
+            near: None,
+        })
     }
 
     /// What the truth at the sums' moment holds of a range.
@@ -90,44 +100,82 @@ impl Snapshot {
         &mut self,
         datastore: &str,
         span: &Span,
-        sums: &RangeSums,
+        sums: &mut RangeSums,
     ) -> Result<Sum, StoreError> {
-        let Some(changes) = &sums.changes else {
+        if sums.changes.is_none() {
             return self.row_sum(datastore, span, sums.at).await;
-        };
+        }
+        if let Some(items) = sums.near(span) {
+            return Ok(Sum::of(items));
+        }
         let mut buckets = self.buckets(datastore, span).await?;
         let end = match span.to {
             Some(_) => buckets.pop().map(|last| last.from),
             None => None,
         };
         let Some(first) = buckets.first() else {
-            return self.row_sum(datastore, span, sums.at).await;
+            return self.bucket_sum(datastore, span, sums).await;
         };
         let whole = Span {
             from: first.from.clone(),
             to: end,
         };
-        let mut sum = Sum::default();
+        let before = Span {
+            from: span.from.clone(),
+            to: Some(whole.from.clone()),
+        };
+        let mut sum = self.bucket_sum(datastore, &before, sums).await?;
         for bucket in &buckets {
             sum += bucket.sum;
         }
-        let start = changes.partition_point(|one| one.key.as_str() < whole.from.as_str());
-        let inside = changes[start..].iter();
-        let inside = inside.take_while(|one| whole.holds(one.key.as_str()));
-        inside.for_each(|one| one.apply(&mut sum));
-        let before = Span {
-            from: span.from.clone(),
-            to: Some(whole.from),
-        };
-        sum += self.row_sum(datastore, &before, sums.at).await?;
+        sums.apply_changes(&whole, &mut sum);
         if let Some(from) = whole.to {
             let after = Span {
                 from,
                 to: span.to.clone(),
             };
-            sum += self.row_sum(datastore, &after, sums.at).await?;
+            sum += self.bucket_sum(datastore, &after, sums).await?;
         }
         Ok(sum)
+    }
+
+    /// The records of a range, in the order of keys.
+    pub(crate) async fn range_items(
+        &mut self,
+        datastore: &str,
+        span: &Span,
+        sums: &RangeSums,
+    ) -> Result<Vec<Item>, StoreError> {
+        match sums.near(span) {
+            Some(items) => Ok(items.to_vec()),
+            None => self.items(datastore, span, sums.at).await,
+        }
+    }
+
+    /// What a range comes to that lies in a bucket or two, whose rows are read.
+    async fn bucket_sum(
+        &mut self,
+        datastore: &str,
+        span: &Span,
+        sums: &mut RangeSums,
+    ) -> Result<Sum, StoreError> {
+        if span.to.as_ref() == Some(&span.from) {
+            return Ok(Sum::default());
+        }
+        if let Some(items) = sums.near(span) {
+            return Ok(Sum::of(items));
+        }
+        let last = span.to.as_deref().unwrap_or(&span.from);
+        let around = self.around(datastore, &span.from, last).await?;
+        let items = self.items(datastore, &around, sums.at).await?;
+        let near = sums.near.insert(Near {
+            span: around,
+            items,
+        });
+        match near.within(span) {
+            Some(items) => Ok(Sum::of(items)),
+            None => self.row_sum(datastore, span, sums.at).await,
+        }
     }
 
     /// Where a range may be cut so that its parts are quick to sum up: at most so many places.
@@ -188,7 +236,12 @@ impl Snapshot {
             return Ok(fold);
         };
         let changes = self.changes(id, from, to).await?;
-        let mut buckets = self.buckets(id, &all).await?;
+        let (Some(first), Some(last)) = (changes.first(), changes.last()) else {
+            return Ok(fold);
+        };
+        let (first, last) = (first.key.as_str(), last.key.as_str());
+        let span = self.around(id, first, last).await?;
+        let mut buckets = self.buckets(id, &span).await?;
         for place in self::fold(&mut buckets, &changes) {
             let bucket = &buckets[place];
             if bucket.is_overgrown() {
@@ -196,7 +249,12 @@ impl Snapshot {
                     from: bucket.from.clone(),
                     to: buckets.get(place + 1).map(|next| next.from.clone()),
                 };
-                fold.kept.extend(self.cut(id, span, to).await?);
+                let items = self.items(id, &span, to).await?;
+                let mut cutter = Cutter::starting(span.from);
+                for (key, fingerprint) in &items {
+                    cutter.add(key.as_str(), fingerprint);
+                }
+                fold.kept.extend(cutter.into_buckets());
             } else if bucket.sum.count == 0 && !bucket.from.is_empty() {
                 fold.gone.push(bucket.from.clone());
             } else {
@@ -204,6 +262,26 @@ impl Snapshot {
             }
         }
         Ok(fold)
+    }
+
+    /// From where the bucket of the one key begins to where the one after that of the other does.
+    async fn around(
+        &mut self,
+        datastore: &str,
+        one: &str,
+        other: &str,
+    ) -> Result<Span, StoreError> {
+        let row = sqlx::query(AROUND)
+            .bind(datastore)
+            .bind(one)
+            .bind(other)
+            .fetch_one(&mut *self.tx)
+            .await?;
+        let from: Option<String> = decode::column(&row, "from_key")?;
+        Ok(Span {
+            from: from.unwrap_or_default(),
+            to: decode::column(&row, "to_key")?,
+        })
     }
 
     /// The buckets that begin in a range or at its end, in order.
@@ -240,16 +318,23 @@ impl Snapshot {
         from: Checkin,
         to: Checkin,
     ) -> Result<Vec<Changed>, StoreError> {
-        let rows = sqlx::query(CHANGED)
+        let row = sqlx::query(CHANGED)
             .bind(datastore)
             .bind(from.min(to).micros())
             .bind(from.max(to).micros())
-            .bind(from.micros())
-            .bind(to.micros())
-            .fetch_all(&mut *self.tx)
+            .fetch_one(&mut *self.tx)
             .await?;
-        let changes = rows.iter().map(changed);
-        let mut changes: Vec<Changed> = changes.collect::<Result<_, _>>()?;
+        let rows: Vec<(Key, Print, Print)> = decode::json(&row, "changed")?;
+        let is_back = to < from;
+        let change = |(key, earlier, later)| {
+            let (before, after) = if is_back {
+                (later, earlier)
+            } else {
+                (earlier, later)
+            };
+            Changed { key, before, after }
+        };
+        let mut changes: Vec<Changed> = rows.into_iter().map(change).collect();
         changes.sort_unstable_by(|one, other| one.key.cmp(&other.key));
         Ok(changes)
     }
@@ -308,13 +393,5 @@ fn bucket(row: &SqliteRow) -> Result<Bucket, StoreError> {
             count: decode::count(row, "count")?,
             fingerprint: decode::parsed(row, "fingerprint")?,
         },
-    })
-}
-
-fn changed(row: &SqliteRow) -> Result<Changed, StoreError> {
-    Ok(Changed {
-        key: decode::read(row, "key", Key::parse)?,
-        before: decode::parsed_maybe(row, "before")?,
-        after: decode::parsed_maybe(row, "after")?,
     })
 }

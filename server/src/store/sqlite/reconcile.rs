@@ -24,10 +24,27 @@ use super::{
 };
 
 /// What lived in a range as of ?4. A key is less than any blob: the empty one is no end.
-pub(super) const ITEMS: &str = "\
-    select key, fingerprint from version where datastore = ?1 and key >= ?2 and key < ?3 \
-    and checkin <= ?4 and (superseded is null or superseded > ?4) and deleted = 0 \
-    order by key";
+macro_rules! lived_in_range {
+    () => {
+        "from version where datastore = ?1 and key >= ?2 and key < ?3 \
+        and checkin <= ?4 and (superseded is null or superseded > ?4) and deleted = 0"
+    };
+}
+
+/// Row by row, as there may be any number.
+pub(super) const ITEMS: &str = concat!(
+    "select key, fingerprint ",
+    lived_in_range!(),
+    " order by key"
+);
+
+/// The same of a few thousand at once: handing rows over one by one takes longer than finding them.
+pub(super) const GATHERED_ITEMS: &str = concat!(
+    "select json_group_array(json_array(key, fingerprint)) as items \
+    from (select key, fingerprint ",
+    lived_in_range!(),
+    " order by key) as item"
+);
 
 /// Which of `[key, fingerprint]` the kept history of their records has.
 pub(super) const HELD: &str = "\
@@ -82,19 +99,23 @@ pub(super) const ANSWERED: &str = "\
     select key from pushed where datastore = ?1 and sync_uuid = ?2 \
     and key in (select value from jsonb_each(?3))";
 
+pub(super) const HAS_PUSHED: &str =
+    "select exists (select 1 from pushed where datastore = ?1 and sync_uuid = ?2)";
+
 impl Snapshot {
-    /// What the truth as of a checkin holds of a range, in the order of keys.
+    /// What the truth as of a checkin holds of a small range, in the order of keys.
     pub(crate) async fn items(
         &mut self,
         datastore: &str,
         span: &Span,
         at: Checkin,
     ) -> Result<Vec<Item>, StoreError> {
-        let rows = about_span(ITEMS, datastore, span, at).fetch(&mut *self.tx);
-        rows.err_into()
-            .and_then(|row| std::future::ready(item(&row)))
-            .try_collect()
-            .await
+        let query = about_span(GATHERED_ITEMS, datastore, span, at);
+        let row = query.fetch_one(&mut *self.tx).await?;
+        let mut items: Vec<Item> = decode::json(&row, "items")?;
+        // They come so; nothing but SQLite's habit says it.
+        items.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
+        Ok(items)
     }
 
     /// What that comes to, row by row.
@@ -158,6 +179,16 @@ impl Snapshot {
             .await?;
         let keys = rows.iter().map(|row| decode::read(row, "key", Key::parse));
         keys.collect()
+    }
+
+    /// Whether a session has pushed anything.
+    pub(crate) async fn has_pushed(&mut self, session: &Session) -> Result<bool, StoreError> {
+        let has_pushed = sqlx::query_scalar(HAS_PUSHED)
+            .bind(&session.datastore)
+            .bind(session.id.to_string())
+            .fetch_one(&mut *self.tx)
+            .await?;
+        Ok(has_pushed)
     }
 
     /// What a session's reconciling is to delete, in the order of keys: each as the device knew

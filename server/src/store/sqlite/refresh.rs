@@ -4,6 +4,7 @@
 use std::collections::HashSet;
 
 use serde_json::json;
+use sqlx::Row;
 use tidemark_engine::fingerprint::RecordFingerprint;
 use tidemark_protocol::{Checkin, Key};
 
@@ -81,29 +82,36 @@ impl Change {
         decode::checkin(&row, "came_back")
     }
 
-    /// Keeps what the truth has in common with the device of the session.
+    /// Keeps what the truth has in common with the device of the session, and whether it is another
+    /// copy of the one that came before.
     pub(crate) async fn keep_common(
         &mut self,
         session: &Session,
         common: Option<Checkin>,
+        is_copy: bool,
     ) -> Result<(), StoreError> {
-        sqlx::query("update session set common = ?2 where sync_uuid = ?1")
+        sqlx::query("update session set common = ?2, is_copy = ?3 where sync_uuid = ?1")
             .bind(session.id.to_string())
             .bind(common.map(Checkin::micros))
+            .bind(is_copy)
             .execute(&mut *self.tx)
             .await?;
         Ok(())
     }
 
-    /// What the truth has in common with the device of the session.
+    /// What the truth has in common with the device of the session, and whether it is another copy
+    /// of the one that came before.
     pub(crate) async fn common(
         &mut self,
         session: &Session,
-    ) -> Result<Option<Checkin>, StoreError> {
-        let row = sqlx::query("select common from session where sync_uuid = ?1")
+    ) -> Result<(Option<Checkin>, bool), StoreError> {
+        let row = sqlx::query("select common, is_copy from session where sync_uuid = ?1")
             .bind(session.id.to_string())
             .fetch_one(&mut *self.tx)
             .await?;
-        decode::checkin_maybe(&row, "common")
+        Ok((
+            decode::checkin_maybe(&row, "common")?,
+            row.try_get("is_copy")?,
+        ))
     }
 }

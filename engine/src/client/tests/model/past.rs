@@ -79,7 +79,13 @@ impl Model {
     pub(super) fn reconcile(&mut self, device: &str, body: &Value) -> Value {
         let session = self.session(device).clone();
         let (mut ranges, mut verdicts) = (Vec::new(), Verdicts::default());
-        for range in body["ranges"].as_array().unwrap() {
+        let told = body["ranges"].as_array().unwrap();
+        // As the server does, which refuses them otherwise.
+        assert!(
+            told.is_sorted_by_key(|range| range["from"].as_str()),
+            "ranges come in order: {told:?}"
+        );
+        for range in told {
             let own = self.items(range, session.head);
             let Some(told) = range["items"].as_array() else {
                 if range["fingerprint"] != Self::sum(&own).as_str() {

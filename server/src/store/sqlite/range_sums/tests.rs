@@ -3,7 +3,7 @@
 
 use serde_json::json;
 use tidemark_engine::fingerprint::RecordFingerprint;
-use tidemark_engine::truth::Span;
+use tidemark_engine::truth::{Span, Sum};
 use tidemark_protocol::Checkin;
 
 use super::super::{Change, Gates, Sqlite};
@@ -128,29 +128,39 @@ impl World {
     async fn check(&mut self) {
         let moments = (self.head - self.pin + 1).cast_unsigned();
         let moment = at(self.pin + self.random.below(moments).cast_signed());
-        let (one, other) = (self.random.key(), self.random.key());
-        let (from, to) = if one < other {
-            (one, other)
-        } else {
-            (other, one)
-        };
-        let span = Span {
-            from: if self.random.below(3) == 0 {
-                String::new()
-            } else {
-                from
-            },
-            to: (self.random.below(3) > 0 && !to.is_empty()).then_some(to),
-        };
         let mut change = self.change().await;
         let datastore = change.datastore(&self.id).await.unwrap();
-        let sums = change.range_sums(&datastore, moment).await.unwrap();
-        let summed = change.range_sum(&self.id, &span, &sums).await.unwrap();
-        let rows = change.row_sum(&self.id, &span, moment).await.unwrap();
-        assert_eq!(summed, rows, "{span:?} as of {moment}");
-        let cuts = change.cuts(&self.id, &span, 5).await.unwrap();
-        assert!(cuts.len() <= 5 && cuts.is_sorted());
-        assert!(cuts.iter().all(|cut| *cut > span.from && span.holds(cut)));
+        let mut sums = change.range_sums(&datastore, moment).await.unwrap();
+        for span in self.spans() {
+            let summed = change.range_sum(&self.id, &span, &mut sums).await.unwrap();
+            let rows = change.row_sum(&self.id, &span, moment).await.unwrap();
+            assert_eq!(summed, rows, "{span:?} as of {moment}");
+            let items = change.range_items(&self.id, &span, &sums).await.unwrap();
+            assert_eq!(Sum::of(&items), rows, "{span:?} as of {moment}");
+            let cuts = change.cuts(&self.id, &span, 5).await.unwrap();
+            assert!(cuts.len() <= 5 && cuts.is_sorted());
+            assert!(cuts.iter().all(|cut| *cut > span.from && span.holds(cut)));
+        }
+    }
+
+    /// Ranges as a call tells them: in order, many to a bucket or over several of them.
+    fn spans(&mut self) -> Vec<Span> {
+        let mut places: Vec<String> = (0..8).map(|_| self.random.key()).collect();
+        if self.random.below(2) == 0 {
+            let near = self.random.below(KEYS);
+            places.extend((0..6).map(|step| format!("{:05}", near + 9 * step)));
+        }
+        places.sort();
+        let from = (self.random.below(3) == 0).then(String::new);
+        let mut places = from.into_iter().chain(places).peekable();
+        let mut spans = Vec::new();
+        while let Some(from) = places.next() {
+            let to = places.peek().cloned();
+            if to.is_some() || self.random.below(3) == 0 {
+                spans.push(Span { from, to });
+            }
+        }
+        spans
     }
 }
 

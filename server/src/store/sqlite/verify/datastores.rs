@@ -14,7 +14,7 @@ pub(super) const CHECKS: [Check; 9] = [
         select: "select 'its row' from datastore where id = ?1 and head < max( \
             coalesce(forgotten, head), coalesce(history_from, head), \
             coalesce(fingerprints_from, head), coalesce(truth_pushed, head), \
-            coalesce(conflicts_changed, head))",
+            coalesce(conflicts_changed, head), coalesce(came_back, head))",
         wrong: "`forgotten`, or another of its bounds, is later than the head",
         mend: "set it to the head at most",
         repair: None,

@@ -67,6 +67,10 @@ pub(super) const CHECKS: [Check; 10] = [
         " or ",
         is_no_commit!("doubted_up_to"),
         " or ",
+        is_no_commit!("since"),
+        " or ",
+        is_no_commit!("common"),
+        " or ",
         is_no_commit!("from_checkin"),
         " or ",
         is_no_commit!("pulled_checkin"),
@@ -79,7 +83,7 @@ pub(super) const CHECKS: [Check; 10] = [
         "its mode or its direction is none",
         "mode not in ('fast', 'repair', 'slow', 'refresh', 'pull_truth', 'push_truth') \
          or direction not in ('both', 'pull', 'push') or mirror not in (0, 1) \
-         or mirror = 1 and direction = 'both' or deleted < 0"
+         or mirror = 1 and direction = 'both' or deleted < 0 or is_copy not in (0, 1)"
     ),
     Check {
         select: "select 'session ' || sync_uuid || ', batch ' || seq from staged \
