@@ -4,8 +4,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value, json};
+use tidemark_conformance::fingerprint;
 
-use crate::canonical::{datastore_fingerprint, record_fingerprint};
 use crate::client::{Answer, Client};
 use crate::network::Network;
 
@@ -132,7 +132,7 @@ impl Device {
     /// The fingerprint of what it holds.
     pub fn fingerprint(&self) -> String {
         let records = self.confirmed.iter();
-        datastore_fingerprint(records.map(|(key, it)| (key.as_str(), it.fingerprint.as_str())))
+        fingerprint::of_datastore(records.map(|(key, it)| (key.as_str(), it.fingerprint.as_str())))
     }
 
     /// Makes a record; answers its local id.
@@ -400,7 +400,7 @@ impl Device {
         let value = record.get("value").or(said);
         let value = value.expect("a value, here or in the push").clone();
         let entity = record["entity"].as_str().expect("an entity");
-        let fingerprint = record_fingerprint(entity, &value);
+        let fingerprint = fingerprint::of_record(entity, &value);
         assert_eq!(record["fingerprint"], fingerprint, "{record:#}");
         let confirmed = Confirmed {
             entity: entity.to_owned(),

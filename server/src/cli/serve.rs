@@ -37,6 +37,9 @@ pub(super) fn run(arguments: Arguments) -> Result<(), Box<dyn Error>> {
         .with_writer(io::stderr)
         .with_ansi(io::IsTerminal::is_terminal(&io::stderr()))
         .with_env_filter(filter)
+        // It would tell of a log that cannot be written on the same stderr, and panic, in the midst
+        // of somebody's call: a full disk must not refuse what needs no disk.
+        .log_internal_errors(false)
         .init();
     tokio::runtime::Builder::new_multi_thread()
         .enable_all()

@@ -9,7 +9,7 @@ use tidemark_protocol::{
 };
 
 use super::{Caller, Service, problem::no_datastore, refresh::note_return};
-use crate::store::{Datastore, Device, Session, Snapshot};
+use crate::store::{Change, Datastore, Device, Session, Snapshot};
 
 impl Service {
     /// Works off an open that nothing rides on.
@@ -54,14 +54,7 @@ impl Service {
     ) -> Result<OpenAnswer, Problem> {
         let now = self.now()?;
         let mut change = self.inner.store.change().await?;
-        let named = request.datastore.as_deref();
-        let datastore = match change.datastore_of(&caller.user, named).await? {
-            Some(datastore) => datastore,
-            None if named.is_some_and(|named| named != Datastore::id_of(&caller.user)) => {
-                return Err(no_datastore());
-            }
-            None => change.create_datastore(&caller.user, now).await?,
-        };
+        let datastore = own_datastore(&mut change, caller, request, now).await?;
         let known = own_device(&mut change, caller, &datastore, request).await?;
         let fixed = known.fixed.described(request.device.as_ref())?;
         let request = &*fixed.applied(request)?;
@@ -102,18 +95,10 @@ impl Service {
         change
             .open_session(&session, &caller.user, name, attempt)
             .await?;
-        if !view.is_issued {
-            note_return(&mut change, &session, view.attempt, &request.attempts).await?;
-        }
         if fixed != known.fixed {
             change.fix_device(&datastore.id, device, fixed).await?;
         }
-        if matches!(mode, Mode::Refresh | Mode::PullTruth) {
-            change.forget_exceptions(&session).await?;
-        }
-        change
-            .confirm_local_keys(&datastore.id, device, last_sync)
-            .await?;
+        note_opening(&mut change, &session, &view, request).await?;
         change.commit().await?;
         if is_suspect {
             let (datastore, mode) = (&datastore.id, mode.as_str());
@@ -146,6 +131,42 @@ impl Service {
             finish: None,
         }
     }
+}
+
+/// The datastore that the open names, or the caller's own, which their first open makes.
+async fn own_datastore(
+    change: &mut Change,
+    caller: &Caller,
+    request: &OpenRequest,
+    now: Checkin,
+) -> Result<Datastore, Problem> {
+    let named = request.datastore.as_deref();
+    match change.datastore_of(&caller.user, named).await? {
+        Some(datastore) => Ok(datastore),
+        None if named.is_some_and(|named| named != Datastore::id_of(&caller.user)) => {
+            Err(no_datastore())
+        }
+        None => Ok(change.create_datastore(&caller.user, now).await?),
+    }
+}
+
+/// What the opening of a session tells of its device.
+async fn note_opening(
+    change: &mut Change,
+    session: &Session,
+    view: &OpenView,
+    request: &OpenRequest,
+) -> Result<(), Problem> {
+    if !view.is_issued {
+        note_return(change, session, view.attempt, &request.attempts).await?;
+    }
+    if matches!(session.mode, Mode::Refresh | Mode::PullTruth) {
+        change.forget_exceptions(session).await?;
+    }
+    change
+        .confirm_local_keys(&session.datastore, session.device, session.last_sync)
+        .await?;
+    Ok(())
 }
 
 /// What is known of the device that opens: nothing, if it is new.

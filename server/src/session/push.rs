@@ -6,7 +6,7 @@ use serde_json::value::RawValue;
 use tidemark_engine::faults::{Fault, is_planted};
 use tidemark_engine::truth::{Claim, Held, Mark, Mingle, Push, Pusher, Resolved, View, Writes};
 use tidemark_protocol::{
-    Checkin, Code, Mode, Problem, PushOutcome, PushRequest, PushSummary, Rejection, SessionId,
+    Checkin, Code, Key, Mode, Problem, PushOutcome, PushRequest, PushSummary, Rejection, SessionId,
 };
 
 use super::{
@@ -25,6 +25,14 @@ struct Closing {
     seq: u32,
     records: Vec<Box<RawValue>>,
     is_confirmed: bool,
+}
+
+/// What a push came to.
+struct Mingled {
+    summary: PushSummary,
+    commit: Option<tidemark_engine::truth::Commit>,
+    /// It said nothing that its session had not said before: its first answer is on its way, or lost.
+    is_repeat: bool,
 }
 
 impl Service {
@@ -47,7 +55,11 @@ impl Service {
             records: request.records,
             is_confirmed: request.confirm,
         };
-        let (summary, commit) = self.mingle(&mut change, &session, closing, now).await?;
+        let Mingled {
+            mut summary,
+            commit,
+            is_repeat,
+        } = self.mingle(&mut change, &session, closing, now).await?;
         if session.mode == Mode::PushTruth {
             let mark = Mark {
                 checkin: summary.max_checkin,
@@ -56,6 +68,10 @@ impl Service {
             change.mark(&session, mark).await?;
             // What it pushes from now on is a part of what it holds, not all of it.
             session.mode = Mode::Repair;
+        }
+        if is_repeat {
+            // What the device was told already stands, and the pages of its window.
+            summary.max_checkin = session.max_checkin;
         }
         session.max_checkin = summary.max_checkin;
         session.remaining = None;
@@ -110,10 +126,11 @@ impl Service {
         session: &Session,
         closing: Closing,
         now: Checkin,
-    ) -> Result<(PushSummary, Option<tidemark_engine::truth::Commit>), Problem> {
+    ) -> Result<Mingled, Problem> {
         let is_confirmed = closing.is_confirmed;
         let push = judge(change, session, closing, now).await?;
         let resolved = resolve(change, session, push).await?;
+        let was_said = was_said(change, session, &resolved).await?;
         let named = named(change, session, &resolved).await?;
 
         let (mut mingle, tick) = self
@@ -142,7 +159,11 @@ impl Service {
                 .commit_push(&session.datastore, session.device, commit)
                 .await?;
         }
-        Ok((closed.summary, closed.commit))
+        Ok(Mingled {
+            is_repeat: was_said && closed.commit.is_none(),
+            summary: closed.summary,
+            commit: closed.commit,
+        })
     }
 
     /// Begins a mingle of what a session does, on the truth's head; and the device's tick.
@@ -196,6 +217,20 @@ async fn resolve(change: &mut Change, session: &Session, push: Push) -> Result<R
         .claims
         .sort_unstable_by(|one, other| one.key().cmp(other.key()));
     Ok(resolved)
+}
+
+/// Whether its session has pushed all of this before. A push of nothing is none: it moves the end.
+async fn was_said(
+    change: &mut Change,
+    session: &Session,
+    resolved: &Resolved,
+) -> Result<bool, Problem> {
+    let keys: Vec<&Key> = resolved.claims.iter().map(Claim::key).collect();
+    if keys.is_empty() || !change.has_pushed(session).await? {
+        return Ok(false);
+    }
+    let answered = change.answered(session, &keys).await?;
+    Ok(keys.iter().all(|key| answered.contains(*key)))
 }
 
 /// Judges the staged batches and the closing one, in the order of their places.

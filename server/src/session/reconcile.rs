@@ -187,14 +187,14 @@ impl Talk {
 
     /// What is expected of the device in a range.
     async fn expected(&mut self, span: &Span) -> Result<Sum, Problem> {
-        let (datastore, sums) = (&self.session.datastore, &self.sums);
+        let (datastore, sums) = (&self.session.datastore, &mut self.sums);
         let truth = self.snapshot.range_sum(datastore, span, sums).await?;
         Ok(self.deviations.over(span, truth))
     }
 
     async fn items(&mut self, span: &Span) -> Result<Vec<Item>, Problem> {
-        let datastore = &self.session.datastore;
-        Ok(self.snapshot.items(datastore, span, self.at).await?)
+        let (datastore, sums) = (&self.session.datastore, &self.sums);
+        Ok(self.snapshot.range_items(datastore, span, sums).await?)
     }
 
     async fn narrow(&mut self, span: Span, expected: Sum) -> Result<(), Problem> {

@@ -27,7 +27,7 @@ pub(super) async fn note_return(
         .await?;
     let is_itself = kept.is_none_or(|kept| attempts.contains(&kept));
     let common = last_sync.filter(|at| is_itself || *at <= came_back);
-    Ok(change.keep_common(session, common).await?)
+    Ok(change.keep_common(session, common, !is_itself).await?)
 }
 
 /// Takes no base at its word that this truth never issued.
@@ -41,11 +41,14 @@ pub(super) async fn doubt_bases(
         return Ok(());
     }
     let issued = change.issued(&session.datastore, &bases).await?;
-    let common = match session.doubted_up_to {
+    let (common, is_copy) = match session.doubted_up_to {
         Some(_) => change.common(session).await?,
-        None => None,
+        None => (None, false),
     };
     for claim in claims {
+        if is_copy {
+            claim.doubt_first(common);
+        }
         claim.doubt_base(|base| issued.contains(&base), common);
     }
     Ok(())

@@ -1,4 +1,4 @@
-//! `hunt [--schedules N] [--threads N] [--write FILE] [WORDS]`: plants each fault that is described
+//! `hunt [--from SEED] [--schedules N] [--threads N] [--write FILE] [WORDS]`: plants each fault that is described
 //! with these words, or every fault, one at a time, and looks for the first schedule that finds
 //! it. Prints the rows of the table in `docs/reliability.md`; `--write` puts them into that file.
 //! Only in a build with the feature `planted-faults`; `script/hunt` builds and runs it.
@@ -19,6 +19,8 @@ const VERDICT_MAX: usize = 72;
 
 /// What was asked for.
 struct Asked {
+    /// The first seed that is tried.
+    from: u64,
     /// So many schedules are tried for a fault.
     schedules: u64,
     threads: usize,
@@ -29,6 +31,7 @@ struct Asked {
 
 fn asked() -> Option<Asked> {
     let mut asked = Asked {
+        from: 1,
         schedules: 5_000,
         threads: thread::available_parallelism().map_or(1, usize::from),
         document: None,
@@ -37,6 +40,7 @@ fn asked() -> Option<Asked> {
     let mut arguments = std::env::args().skip(1);
     while let Some(argument) = arguments.next() {
         match argument.as_str() {
+            "--from" => asked.from = arguments.next()?.parse().ok()?,
             "--schedules" => asked.schedules = arguments.next()?.parse().ok()?,
             "--threads" => asked.threads = arguments.next()?.parse().ok()?,
             "--write" => asked.document = Some(arguments.next()?.into()),
@@ -50,7 +54,8 @@ fn asked() -> Option<Asked> {
 /// The first seed that finds a fault, and what its schedule said; and how many held.
 fn hunt(fault: Fault, asked: &Asked) -> (u64, Option<(u64, String)>) {
     plant(Some(fault));
-    let (held, failures) = Course::on_threads(asked.threads, 1, |number| number < asked.schedules);
+    let (held, failures) =
+        Course::on_threads(asked.threads, asked.from, |number| number < asked.schedules);
     plant(None);
     let first = failures.into_iter().min_by_key(|failure| failure.seed);
     (

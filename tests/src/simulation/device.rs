@@ -211,7 +211,8 @@ impl Device {
             Ok(Some(root)) => matches!(pages.root_before(root.revision).await, Ok(Some(_))),
             _ => false,
         };
-        if !has_before || self.is_stranded.get() {
+        let is_its_owners = self.signed_in.get() == self.user;
+        if !has_before || self.is_stranded.get() || !is_its_owners {
             return false;
         }
         pages.damage_roots(1, |bytes| {
@@ -311,7 +312,8 @@ impl Device {
         let expected = truth.fingerprint_at(at);
         let ledger = &self.ledger;
         let is_equal = expected == self.info.fingerprint;
-        let differing = if ledger.is_ahead.get() || ledger.is_damaged() {
+        let is_held_to_it = ledger.is_ahead.get() && !ledger.keeps_own.get();
+        let differing = if is_held_to_it || ledger.is_damaged() {
             self.differing(truth, at)
         } else {
             None
@@ -327,6 +329,7 @@ impl Device {
                 Ok(())
             }
             None if ledger.is_ahead.get() || ledger.is_damaged() => Ok(()),
+            None if ledger.keeps_own.get() => Ok(()),
             None => Err(format!(
                 "{user}'s device holds another truth than that of {:?}: {} instead of {expected}",
                 self.info.last_sync, self.info.fingerprint
@@ -375,8 +378,7 @@ impl Device {
             }
             for name in find(b'N', doc.value.as_str()) {
                 *shown.entry(name).or_default() += 1;
-                let is_held_back = doc.is_pending && self.ledger.has_only_pulled.get();
-                if doc.state == State::Rejected || is_held_back {
+                if doc.state == State::Rejected {
                     self.unheard.insert(name);
                 } else if !doc.is_pending && shown[&name] == 1 {
                     settled.insert(name);

@@ -9,8 +9,9 @@ pub(super) struct Ledger {
     /// It has pushed without pulling, perhaps: what it pushed it may hold, and nothing else that
     /// is newer than its `last_sync`.
     pub(super) is_ahead: Cell<bool>,
-    /// It has pulled without pushing, perhaps.
-    pub(super) has_only_pulled: Cell<bool>,
+    /// It has pulled without pushing, perhaps: of what the truth cannot tell that it ever held it,
+    /// forgotten or lost, it keeps its own.
+    pub(super) keeps_own: Cell<bool>,
     /// Somebody damaged its pages, and no look has found it whole after a sync that ended in step:
     /// only such a sync reads all of them.
     is_damaged: Cell<bool>,
@@ -26,7 +27,7 @@ impl Ledger {
     pub(super) fn copy(&self) -> Self {
         Self {
             is_ahead: self.is_ahead.clone(),
-            has_only_pulled: self.has_only_pulled.clone(),
+            keeps_own: self.keeps_own.clone(),
             is_damaged: self.is_damaged.clone(),
             is_in_step: self.is_in_step.clone(),
             ..Self::default()
@@ -55,6 +56,7 @@ impl Ledger {
         }
         if self.running.get() == 0 {
             self.is_ahead.set(false);
+            self.keeps_own.set(false);
         }
     }
 

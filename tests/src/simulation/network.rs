@@ -7,11 +7,11 @@ use tidemark_engine::client::{Reply, Transport, TransportError};
 
 use super::{
     gate::Gatekeeper,
-    server::handle,
     sessions::Listener,
     turns::watched,
     world::{Late, Owner, World},
 };
+use crate::calls::handle;
 
 /// The users of a schedule.
 pub(super) const USERS: [&str; 2] = ["alice", "bob"];
@@ -23,7 +23,8 @@ pub(super) struct Wire {
     pub(super) world: Rc<World>,
     /// Who is signed in on the device.
     pub(super) user: Rc<Cell<usize>>,
-    /// Whether the device has begun a sync that it has not ended: its name may be taken by a copy.
+    /// Whether the device has begun a sync that it has not ended: its name may be taken by a copy. It
+    /// begins before the first call, as the attempt is on the disk by then.
     pub(super) is_open: Rc<Cell<bool>>,
 }
 
@@ -148,18 +149,15 @@ fn between(world: &World) -> Reply {
 
 /// Puts a request before the server.
 fn request(world: &Rc<World>, user: usize, path: &str, body: &str, slot: Option<Slot>) {
-    let listener = Listener::new(&world.sessions, path, body);
+    let listener = Listener::new(&world.sessions, user, path, body);
     let (path, body) = (path.to_owned(), body.to_owned());
     let listening = Rc::clone(world);
     let service = world.server.service();
     let handled = async move { handle(service, USERS[user], &path, &body).await };
     let waits = Waits(slot);
     serve(world, handled, move |reply| {
-        if !listener.heard(&reply) {
-            listening.breaks(format!(
-                "a session that is over was answered: {}",
-                reply.body
-            ));
+        if let Some(wrong) = listener.heard(&reply) {
+            listening.breaks(format!("{wrong}: {}", reply.body));
         }
         waits.answered(reply);
     });

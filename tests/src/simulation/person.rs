@@ -2,7 +2,7 @@
 //! has ended well, and only possible until then.
 
 use std::{
-    cell::RefCell,
+    cell::{Cell, RefCell},
     collections::{BTreeMap, BTreeSet},
     rc::Rc,
 };
@@ -37,6 +37,8 @@ pub(super) struct Person {
     pub(super) client: Client<Surroundings>,
     pub(super) made: Made,
     pub(super) ledger: Rc<Ledger>,
+    /// Of the device: see [`super::network::Wire`].
+    pub(super) is_open: Rc<Cell<bool>>,
 }
 
 /// What to do to a record.
@@ -53,6 +55,8 @@ enum Act {
 struct Seen {
     /// The tokens of each record.
     records: BTreeMap<Mark, BTreeSet<Mark>>,
+    /// Records set aside.
+    aside: BTreeSet<Mark>,
     writes: u64,
     opens: u64,
     waits: bool,
@@ -141,7 +145,7 @@ impl Person {
             options.mirror || matches!(options.mode, Mode::PullTruth | Mode::PushTruth);
         match options.direction {
             Direction::Push => self.ledger.is_ahead.set(true),
-            Direction::Pull => self.ledger.has_only_pulled.set(true),
+            Direction::Pull => self.ledger.keeps_own.set(true),
             Direction::Both => {}
         }
         let running = self.ledger.begin();
@@ -150,6 +154,7 @@ impl Person {
         } else {
             None
         };
+        self.is_open.set(true);
         let outcome = Box::pin(self.client.sync(options, cancel)).await;
         let outcome = outcome.map(|it| it.in_sync).map_err(|error| error.code);
         if outcome.is_ok() {
@@ -173,16 +178,19 @@ impl Person {
     /// The records that flow, how many writes were begun so far, and whether anything waits to be
     /// pushed.
     async fn sees(&self) -> Option<Seen> {
+        // A sync begins at the newest that any tab has written, heard of here or not.
+        self.client.refresh().await.ok()?;
         let docs = self.client.find(ENTITY, "").await.ok()?;
         let pending = self.client.pending().await.ok()?;
-        let flowing = docs.iter().filter(|doc| doc.state != State::Rejected);
+        let (aside, flowing): (Vec<_>, Vec<_>) =
+            docs.iter().partition(|doc| doc.state == State::Rejected);
+        let name = |doc: &Doc| find(b'N', doc.value.as_str()).next();
         Some(Seen {
             records: flowing
-                .filter_map(|doc| {
-                    let value = doc.value.as_str();
-                    Some((find(b'N', value).next()?, tokens(value)))
-                })
+                .into_iter()
+                .filter_map(|doc| Some((name(doc)?, tokens(doc.value.as_str()))))
                 .collect(),
+            aside: aside.into_iter().filter_map(name).collect(),
             writes: self.oracle.borrow().begun(),
             opens: self.world.opens.get(),
             waits: pending.iter().any(|doc| doc.state != State::Rejected),
@@ -199,10 +207,13 @@ impl Person {
         }
         let pushes = options.mode == Mode::PushTruth || options.direction == Direction::Push;
         // A mirror pushes edits field by field, as any sync does: what others wrote to the rest of
-        // a record that it knows of comes with the answer.
-        let is_same = match options.mode {
-            Mode::PushTruth => before.records == after.records,
-            _ => before.records.keys().eq(after.records.keys()),
+        // a record that it knows of comes with the answer. What the server refused is set aside.
+        let is_same = if options.mode == Mode::PushTruth {
+            before.records == after.records
+        } else {
+            let sent = before.records.keys();
+            let kept = sent.filter(|name| !after.aside.contains(name));
+            kept.eq(after.records.keys())
         };
         if pushes && !is_same {
             let what = format!("what was pushed whole came back as another: {before:?}, {after:?}");

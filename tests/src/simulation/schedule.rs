@@ -177,6 +177,7 @@ impl Schedule {
             client: device.tabs[tab].client.clone(),
             made: Rc::clone(&device.made),
             ledger: Rc::clone(&device.ledger),
+            is_open: Rc::clone(&device.is_open),
         }
     }
 
@@ -374,6 +375,8 @@ impl Schedule {
     fn signs_in_wrongly(&self, place: usize) -> Option<u64> {
         let device = &self.devices[place];
         let is_free = device.signed_in.get() == device.user && device.info().datastore.is_some();
+        // One that has lost its root may not know its datastore.
+        let is_free = is_free && !device.ledger.is_damaged();
         if self.world.manner.users == 1 || !is_free {
             return None;
         }
@@ -381,9 +384,10 @@ impl Schedule {
         let (signed_in, user) = (Rc::clone(&device.signed_in), device.user);
         let number = device.tabs[0].number;
         signed_in.set(1 - user);
+        // Made here: work that is dropped before its first turn signs the owner in again, too.
+        let back = SignsBack { signed_in, user };
         let world = Rc::clone(&self.world);
         Some(self.world.spawn(Owner::Sync(number), async move {
-            let back = SignsBack { signed_in, user };
             // Meanwhile other work of the device goes on under the wrong name.
             for _ in 0..world.random.below(40) {
                 world.turns.pause().await;
@@ -420,6 +424,9 @@ impl Schedule {
         let meanings = self.world.sessions.borrow_mut().look();
         let commits = server.gate.commits();
         self.truth.look(commits, airbag, &meanings).await?;
+        let replaced = self.truth.datastores.each_ref();
+        let replaced = replaced.map(|it| it.replaced.clone());
+        self.world.sessions.borrow_mut().see(replaced);
         for device in &mut self.devices {
             device.look(&self.truth.datastores[device.user]).await?;
         }

@@ -12,6 +12,7 @@ use std::{
 };
 
 use serde_json::{Value, json};
+use tidemark_conformance::fingerprint;
 
 use super::{
     marks::{Held, Mark, fields, find, token},
@@ -20,7 +21,6 @@ use super::{
     truth::Datastore,
     world::World,
 };
-use crate::canonical::{canonical, datastore_fingerprint, record_fingerprint};
 
 /// A field that it keeps in a form of its own, as everybody else writes it.
 pub(super) const WHEN: &str = "when";
@@ -201,12 +201,12 @@ impl Scribe {
         }
         let kept = state.kept.iter();
         let kept: Vec<_> = kept
-            .map(|(key, kept)| (key.as_str(), canonical(&kept.value)))
+            .map(|(key, kept)| (key.as_str(), fingerprint::canonical(&kept.value)))
             .collect();
         let parsed = |text| own_form(serde_json::from_str(text).expect("JSON"));
         let is = truth.records();
         let is: Vec<_> = is
-            .map(|(key, value)| (key, canonical(&parsed(value))))
+            .map(|(key, value)| (key, fingerprint::canonical(&parsed(value))))
             .collect();
         if kept == is {
             return Ok(());
@@ -226,6 +226,10 @@ impl Scribe {
     fn begins_anew(&self) {
         let device = self.uuid();
         let mut state = self.state.borrow_mut();
+        // What it pushes now it may have pushed before, as somebody else.
+        if !state.edits.is_empty() {
+            self.world.was_renamed.set(true);
+        }
         state.device = device;
         state.attempts.clear();
         state.last_sync = None;
@@ -427,7 +431,7 @@ impl Session {
             value,
             checkin: text(&record["checkin"]),
         };
-        let fingerprint = record_fingerprint(&kept.entity, &kept.value);
+        let fingerprint = fingerprint::of_record(&kept.entity, &kept.value);
         self.kept.insert(key.clone(), kept);
         Some(json!({"key": key, "fingerprint": fingerprint}))
     }
@@ -440,8 +444,10 @@ fn text(value: &Value) -> String {
 fn sum(kept: &BTreeMap<String, Kept>) -> String {
     let records: Vec<_> = kept
         .iter()
-        .map(|(key, kept)| (key, record_fingerprint(&kept.entity, &kept.value)))
+        .map(|(key, kept)| (key, fingerprint::of_record(&kept.entity, &kept.value)))
         .collect();
     let records = records.iter();
-    datastore_fingerprint(records.map(|(key, fingerprint)| (key.as_str(), fingerprint.as_str())))
+    fingerprint::of_datastore(
+        records.map(|(key, fingerprint)| (key.as_str(), fingerprint.as_str())),
+    )
 }

@@ -1,5 +1,6 @@
 //! Which session of a device is over, as a listener beside the server knows it from the opens that
-//! were answered. Whoever names one that is over must be refused.
+//! were answered. Whoever names one that is over must be refused; and who comes from before somebody
+//! replaced the truth is given none but to take it.
 
 use std::{
     cell::RefCell,
@@ -8,6 +9,7 @@ use std::{
 };
 
 use tidemark_engine::client::Reply;
+use tidemark_protocol::Checkin;
 
 use super::meanings::{Meaning, Meanings, confirms};
 
@@ -22,6 +24,26 @@ pub(super) struct Sessions {
     opening: BTreeMap<String, (usize, bool)>,
     /// What they mean to do.
     meanings: Meanings,
+    /// By user, who has replaced the truth, as it was last seen.
+    replaced: [Option<Replaced>; 2],
+}
+
+/// A device has replaced the truth: who comes from before has to take it first.
+#[derive(Clone, Debug)]
+pub(super) struct Replaced {
+    pub(super) checkin: i64,
+    pub(super) device: String,
+}
+
+impl Replaced {
+    /// Whether what opens comes from before, by its own word. One that has no `last_sync` may hold
+    /// nothing.
+    fn is_missed_by(&self, open: &str) -> bool {
+        let last_sync = member(open, "last_sync").and_then(|at| Checkin::parse(at).ok());
+        last_sync.is_some_and(|at| at.micros() < self.checkin)
+            && member(open, "device_uuid") != Some(&self.device)
+            && member(open, "mode") != Some("pull_truth")
+    }
 }
 
 impl Sessions {
@@ -30,6 +52,11 @@ impl Sessions {
         let meant = self.meanings.clone();
         self.meanings.looked();
         meant
+    }
+
+    /// Who has replaced the truth, by user.
+    pub(super) fn see(&mut self, replaced: [Option<Replaced>; 2]) {
+        self.replaced = replaced;
     }
 
     /// A person has confirmed what this session does.
@@ -57,12 +84,18 @@ pub(super) struct Listener {
     /// The device, if it is an open.
     opens: Option<String>,
     meaning: Meaning,
-    names_what_is_over: bool,
+    /// Why it must be refused, if it must.
+    is_wrong: Option<&'static str>,
 }
 
 impl Listener {
     /// The request comes in.
-    pub(super) fn new(sessions: &Rc<RefCell<Sessions>>, path: &str, body: &str) -> Self {
+    pub(super) fn new(
+        sessions: &Rc<RefCell<Sessions>>,
+        user: usize,
+        path: &str,
+        body: &str,
+    ) -> Self {
         let opens = (path == "/v1/sync/open").then(|| member(body, "device_uuid"));
         let opens = opens.flatten().map(str::to_owned);
         let mut heard = sessions.borrow_mut();
@@ -79,20 +112,29 @@ impl Listener {
         if let Some(session) = named.filter(|_| confirms(body)) {
             heard.is_confirmed(session);
         }
+        let replaced = heard.replaced[user].as_ref().filter(|_| opens.is_some());
+        let is_wrong = if named.is_some_and(|session| heard.over.contains(session)) {
+            Some("a session that is over was answered")
+        } else if replaced.is_some_and(|it| it.is_missed_by(body)) {
+            Some("a device from before the truth was replaced was let in")
+        } else {
+            None
+        };
         Self {
             sessions: Rc::clone(sessions),
             opens,
             meaning,
-            names_what_is_over: named.is_some_and(|session| heard.over.contains(session)),
+            is_wrong,
         }
     }
 
-    /// The answer goes out; false: it should have been a refusal.
-    pub(super) fn heard(self, reply: &Reply) -> bool {
+    /// The answer goes out; what is wrong with it.
+    pub(super) fn heard(self, reply: &Reply) -> Option<&'static str> {
         if reply.status != 200 {
-            return true;
+            return None;
         }
-        if let (Some(device), Some(session)) = (&self.opens, member(&reply.body, "sync_uuid")) {
+        let session = member(&reply.body, "sync_uuid");
+        if let (Some(device), Some(session)) = (&self.opens, session) {
             let mut heard = self.sessions.borrow_mut();
             let at_once = heard.opening.get(device).is_some_and(|(_, it)| *it);
             let earlier = heard.newest.insert(device.clone(), session.to_owned());
@@ -105,7 +147,9 @@ impl Listener {
                 heard.meanings.opened(device, meaning);
             }
         }
-        !self.names_what_is_over
+        // Who holds just what the truth holds is told so, and gets no session.
+        self.is_wrong
+            .filter(|_| self.opens.is_none() || session.is_some())
     }
 }
 

@@ -7,6 +7,7 @@ use std::{
 };
 
 use sqlx::Row;
+use tidemark_conformance::fingerprint;
 use tidemark_engine::truth::Airbag;
 
 use super::{
@@ -16,8 +17,8 @@ use super::{
     meanings::{Meaning, Meanings},
     network::USERS,
     scribe::is_own_form,
+    sessions::Replaced,
 };
-use crate::canonical::{datastore_fingerprint, record_fingerprint};
 
 /// A live record.
 #[derive(Clone, Debug)]
@@ -39,12 +40,15 @@ pub(super) struct Datastore {
     /// By key, its versions that were seen, with their checkins.
     versions: BTreeMap<String, Vec<(i64, Option<String>)>>,
     /// The last commit that made the truth what one device held.
-    truth_pushed: Option<i64>,
+    pub(super) replaced: Option<Replaced>,
     /// Tokens that gave way to a device which a person had let override the truth: its history
     /// has them.
     pub(super) overridden: BTreeSet<Mark>,
     /// Records that such a device brought back.
     pub(super) revived: BTreeSet<Mark>,
+    /// Tokens that such a device said once more after others had taken their places: whoever had seen
+    /// them before has not seen that.
+    pub(super) said_again: BTreeSet<Mark>,
     /// The fingerprint after each commit.
     moments: BTreeMap<i64, String>,
     conflicts: BTreeSet<String>,
@@ -93,7 +97,7 @@ impl Datastore {
     pub(super) fn fingerprint_at(&self, checkin: Option<i64>) -> String {
         let at = checkin.and_then(|checkin| self.moments.range(..=checkin).next_back());
         at.map_or_else(
-            || datastore_fingerprint(std::iter::empty()),
+            || fingerprint::of_datastore(std::iter::empty()),
             |(_, it)| it.clone(),
         )
     }
@@ -120,7 +124,9 @@ impl Datastore {
 
     fn fingerprint(&self) -> String {
         let records = self.live.iter();
-        datastore_fingerprint(records.map(|(key, live)| (key.as_str(), live.fingerprint.as_str())))
+        fingerprint::of_datastore(
+            records.map(|(key, live)| (key.as_str(), live.fingerprint.as_str())),
+        )
     }
 
     /// Takes in a conflict. `is_told`: history tells what its loser was based on. Where it does
@@ -155,7 +161,7 @@ impl Datastore {
         let before = self.live.len() as u64;
         let was_live = meaning
             .overrides()
-            .then(|| (self.live_marks(), self.names()));
+            .then(|| (self.live_marks(), self.names(), self.history.clone()));
         let (mut deletes, mut updates) = (0, 0);
         let mut gone_with_their_records = BTreeSet::new();
         for change in changes {
@@ -175,7 +181,7 @@ impl Datastore {
                     let value = serde_json::from_str(&text).map_err(|error| error.to_string())?;
                     let name = find(b'N', &text).next();
                     let live = Live {
-                        fingerprint: record_fingerprint(&change.entity, &value),
+                        fingerprint: fingerprint::of_record(&change.entity, &value),
                         name,
                         value: text,
                     };
@@ -195,8 +201,11 @@ impl Datastore {
         if let Some(airbag) = airbag {
             holds(airbag, meaning, [deletes, updates, before])?;
         }
-        if let Some((marks, names)) = was_live {
+        if let Some((marks, names, history)) = was_live {
             let live = self.live_marks();
+            let new = live.difference(&marks);
+            self.said_again
+                .extend(new.filter(|mark| history.contains(mark)));
             let overridden = marks.difference(&live);
             // A mirror keeps what it overrides as a conflict, but for records that it lacks.
             let overridden = overridden
@@ -286,7 +295,7 @@ impl Truth {
         self.seen = Some(commits);
         let connection = self.database.connection().await;
         let heads =
-            sqlx::query("select id, owner, head, fingerprint, live, truth_pushed from datastore")
+            sqlx::query("select id, owner, head, fingerprint, live, truth_pushed, truth_pushed_by from datastore")
                 .fetch_all(connection)
                 .await
                 .map_err(|error| error.to_string())?;
@@ -298,8 +307,14 @@ impl Truth {
             let (head, id): (i64, String) = (row.get("head"), row.get("id"));
             let known = self.datastores[place].head;
             let pushed: Option<i64> = row.get("truth_pushed");
-            let was_pushed = std::mem::replace(&mut self.datastores[place].truth_pushed, pushed);
-            if pushed != was_pushed && airbag.is_some() && !meanings.push_truth() {
+            let replaced = pushed.map(|checkin| Replaced {
+                checkin,
+                device: row
+                    .get::<Option<_>, _>("truth_pushed_by")
+                    .unwrap_or_default(),
+            });
+            let before = std::mem::replace(&mut self.datastores[place].replaced, replaced);
+            if pushed != before.map(|it| it.checkin) && airbag.is_some() && !meanings.push_truth() {
                 return Err("the truth was pushed, and nobody had confirmed it".to_owned());
             }
             if head == known {

@@ -265,21 +265,5 @@ async fn run(seed: u64) {
 /// D-57
 #[test]
 fn however_the_truth_is_taken_and_pushed_nothing_is_lost() {
-    let alone = std::env::var("TIDEMARK_SEED")
-        .ok()
-        .and_then(|seed| seed.parse().ok());
-    let seeds = alone.map_or(SCHEDULES, |seed: u64| seed..seed + 1);
-    for seed in seeds {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .unwrap();
-        let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-            runtime.block_on(run(seed));
-        }));
-        assert!(
-            outcome.is_ok(),
-            "the schedule failed; run it again with TIDEMARK_SEED={seed}"
-        );
-    }
+    super::on_each(SCHEDULES, run);
 }

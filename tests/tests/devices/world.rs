@@ -12,14 +12,14 @@ use std::{
     time::Duration,
 };
 
-use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 use tidemark_engine::client::{Reply, Transport, TransportError};
-use tidemark_protocol::{Limits, Problem};
+use tidemark_protocol::Limits;
 use tidemark_server::{
     session::{Caller, Clock, ConflictsQuery, RecordsQuery, Retention, Service, Settings},
     store::Store,
 };
+use tidemark_tests::calls::handle;
 
 #[derive(Clone)]
 struct JumpingClock(Arc<AtomicI64>);
@@ -129,42 +129,7 @@ impl World {
 
     async fn serve(&self, path: &str, body: &str) -> Reply {
         let service = self.service.borrow().clone();
-        let caller = caller();
-        match path {
-            "/v1/sync/open" => answer(read(body), |it| service.open(&caller, it)).await,
-            "/v1/sync/push" => answer(read(body), |it| service.push(&caller, it)).await,
-            "/v1/sync/pull" => answer(read(body), |it| service.pull(&caller, it)).await,
-            "/v1/sync/reconcile" => answer(read(body), |it| service.reconcile(&caller, it)).await,
-            "/v1/sync/finish" => answer(read(body), |it| service.finish(&caller, it)).await,
-            "/v1/sync/cancel" => answer(read(body), |it| service.cancel(&caller, it)).await,
-            _ => self.serve_conflicts(path, body).await,
-        }
-    }
-
-    /// `GET /v1/conflicts?datastore=…&cursor=…` and `POST /v1/conflicts/{id}?datastore=…`.
-    async fn serve_conflicts(&self, path: &str, body: &str) -> Reply {
-        let service = self.service.borrow().clone();
-        let Some((place, query)) = path.split_once('?') else {
-            panic!("a client has no business at {path}");
-        };
-        let asked = |name: &str| {
-            let members = query.split('&').filter_map(|member| member.split_once('='));
-            let mut found = members.filter(|(member, _)| *member == name);
-            found.next().map(|(_, value)| value.to_owned())
-        };
-        let (caller, datastore) = (caller(), asked("datastore"));
-        if let Some(id) = place.strip_prefix("/v1/conflicts/") {
-            let datastore = datastore.as_deref();
-            let settle = |it| service.settle(&caller, datastore, id, it);
-            return answer(read(body), settle).await;
-        }
-        assert_eq!((place, body), ("/v1/conflicts", ""));
-        let query = ConflictsQuery {
-            datastore,
-            cursor: asked("cursor"),
-            ..ConflictsQuery::default()
-        };
-        answer(query, |it| service.conflicts(&caller, it)).await
+        handle(service, USER, path, body).await
     }
 
     /// The conflicts that wait for a person, as JSON texts in the order of their ids.
@@ -189,9 +154,11 @@ impl World {
     }
 }
 
+const USER: &str = "alice";
+
 fn caller() -> Caller {
     Caller {
-        user: "alice".to_owned(),
+        user: USER.to_owned(),
     }
 }
 
@@ -222,25 +189,6 @@ async fn serve(database: &std::path::Path, clock: JumpingClock) -> Service {
         },
         clock,
     )
-}
-
-fn read<T: DeserializeOwned>(body: &str) -> T {
-    serde_json::from_str(body).unwrap_or_else(|error| panic!("{error} in {body}"))
-}
-
-async fn answer<Q, A: Serialize, F: Future<Output = Result<A, Problem>>>(
-    request: Q,
-    call: impl FnOnce(Q) -> F,
-) -> Reply {
-    let (status, body) = match call(request).await {
-        Ok(answer) => (200, serde_json::to_string(&answer)),
-        Err(problem) => (problem.status, serde_json::to_string(&problem)),
-    };
-    Reply {
-        status,
-        body: body.unwrap(),
-        ..Reply::default()
-    }
 }
 
 /// One device's way to the server.

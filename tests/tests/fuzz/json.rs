@@ -1,12 +1,12 @@
-//! The canonical JSON parser against `serde_json` and the tests' own canonical form.
+//! The canonical JSON parser against `serde_json` and a library's canonical form.
 
 use serde::Deserialize;
 use serde_json::Value;
+use tidemark_conformance::fingerprint;
 use tidemark_engine::{
     json::{Canonical, CanonicalRef, JsonError},
     query::Query,
 };
-use tidemark_tests::canonical::canonical;
 
 use crate::corpus::{fuzz, texts};
 
@@ -48,7 +48,7 @@ fn json_is_read_as_others_read_it() {
         };
         match (Canonical::parse(text), read(text)) {
             (Ok(ours), Some((value, _))) => {
-                assert_eq!(ours.as_str(), canonical(&value));
+                assert_eq!(ours.as_str(), fingerprint::canonical(&value));
                 assert_eq!(Canonical::parse(ours.as_str()), Ok(ours));
             }
             (Ok(ours), None) => panic!("accepted: {}", ours.as_str()),

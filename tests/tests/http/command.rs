@@ -103,6 +103,35 @@ fn the_command_line_goes_before_the_environment_before_the_file() {
     child.wait().unwrap();
 }
 
+/// A disk that is full takes no line of the log; what needs no disk is answered all the same.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_log_that_cannot_be_written_fails_no_call() {
+    let folder = tempfile::tempdir().unwrap();
+    let full = std::fs::OpenOptions::new().write(true).open("/dev/full");
+    let mut child = tidemark()
+        .current_dir(folder.path())
+        .args([
+            "serve",
+            "--dev",
+            "--log",
+            "debug",
+            "--listen",
+            "127.0.0.1:0",
+        ])
+        .stdout(Stdio::piped())
+        .stderr(full.unwrap())
+        .spawn()
+        .unwrap();
+    let nobody = Client::new(&announced(&mut child), None);
+    let issued = nobody.done("/v1/dev/token", &json!({"user": "alice"}));
+    let alice = nobody.with_token(issued["token"].as_str().unwrap());
+    let device = json!({"device_uuid": "6f3b7c1e-0d55-4c0a-9a57-1f2e3d4c5b6a"});
+    assert_eq!(alice.done("/v1/sync/open", &device)["mode"], "fast");
+    child.kill().unwrap();
+    child.wait().unwrap();
+}
+
 #[test]
 fn a_printed_token_opens_the_door() {
     let server = Server::start();

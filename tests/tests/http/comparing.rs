@@ -30,17 +30,6 @@ fn pulled(client: &Client, session: &Value) -> Vec<Value> {
     page["records"].as_array().unwrap().clone()
 }
 
-/// Takes what came, with its own value where that was left out.
-fn take(held: &mut Held, came: &[Value]) {
-    for record in came {
-        let mut record = record.clone();
-        if record.get("value").is_none() && record["deleted"] != json!(true) {
-            record["value"] = held.0[record["key"].as_str().unwrap()]["value"].clone();
-        }
-        held.take(&[record]);
-    }
-}
-
 /// Everything it holds that is asked for, as of a base.
 fn asked(held: &Held, keys: &[Value], base: &Value) -> Vec<Value> {
     let whole = |key: &Value| {
@@ -54,27 +43,30 @@ fn keys_of(held: &Held) -> Vec<Value> {
     held.0.keys().map(|key| json!(key)).collect()
 }
 
+/// A server, and so many records that devices 1 and 2 know: what 2 holds, as of when, their keys.
+fn scene(count: u64) -> (Server, Client, Held, Value, Vec<Value>) {
+    let server = Server::start();
+    let client = server.client("alice");
+    let (held, base) = peopled(&client, count);
+    let keys = keys_of(&held);
+    (server, client, held, base, keys)
+}
+
 fn unsettled(client: &Client) -> Value {
     client.get("/v1/conflicts").done()["open"].clone()
 }
 
-/// P-70: what it changed, made and deleted without a mark is worked out from what it held; what
-/// others changed meanwhile is sent, an edit survives, and nothing that it knew of is a conflict.
-#[test]
-fn p70_a_device_that_keeps_no_marks_is_compared() {
-    let server = Server::start();
-    let client = server.client("alice");
-    let (mut held, base) = peopled(&client, 60);
-    let keys = keys_of(&held);
+/// What others did to the first records, and the device without a mark.
+fn both_sides_change(client: &Client, held: &mut Held, base: &Value, keys: &[Value]) {
     let theirs = json!([
-        changed(&keys[0], &base, &json!({"number": "theirs"})),
-        changed(&keys[1], &base, &json!({"number": "theirs"})),
-        changed(&keys[2], &base, &json!({"other": "theirs"})),
-        deleted(&keys[3], &base),
-        deleted(&keys[4], &base),
+        changed(&keys[0], base, &json!({"number": "theirs"})),
+        changed(&keys[1], base, &json!({"number": "theirs"})),
+        changed(&keys[2], base, &json!({"other": "theirs"})),
+        deleted(&keys[3], base),
+        deleted(&keys[4], base),
         pending(90, &json!("theirs"))
     ]);
-    sync(&client, 1, &base, theirs);
+    sync(client, 1, base, theirs);
 
     // 1 and 5 it deleted, 2, 4 and 6 it changed.
     held.0.remove(keys[1].as_str().unwrap());
@@ -82,6 +74,14 @@ fn p70_a_device_that_keeps_no_marks_is_compared() {
     for place in [2, 4, 6] {
         held.spoil(&keys[place], json!({"number": "mine"}));
     }
+}
+
+/// P-70: what it changed, made and deleted without a mark is worked out from what it held; what
+/// others changed meanwhile is sent, an edit survives, and nothing that it knew of is a conflict.
+#[test]
+fn p70_a_device_that_keeps_no_marks_is_compared() {
+    let (_server, client, mut held, base, keys) = scene(60);
+    both_sides_change(&client, &mut held, &base, &keys);
     let answer = opened(&client, &base, &held, json!({"mode": "slow"}));
     assert_eq!(
         (&answer["mode"], &answer["last_sync"]),
@@ -113,7 +113,7 @@ fn p70_a_device_that_keeps_no_marks_is_compared() {
         (&json!(1), &json!(2)),
         "{pushed:#}"
     );
-    take(&mut held, &pulled(&client, session));
+    held.take_beside(&pulled(&client, session));
     let finished = finish(&client, session, &pushed["max_checkin"], &held.records());
     assert_eq!(finished["in_sync"], true);
     let value = |place: usize| {
@@ -151,10 +151,7 @@ fn p70_a_device_that_keeps_no_marks_is_compared() {
 /// P-70: going back to an old value is a change; what it never held is sent, never deleted.
 #[test]
 fn p70_it_is_compared_with_what_it_held_not_with_all_that_was() {
-    let server = Server::start();
-    let client = server.client("alice");
-    let (mut held, base) = peopled(&client, 3);
-    let keys = keys_of(&held);
+    let (_server, client, mut held, base, keys) = scene(3);
     let was = held.0[keys[0].as_str().unwrap()]["value"].clone();
     let edit = sync(
         &client,
@@ -223,10 +220,7 @@ fn p70_an_emptied_device_is_held() {
 /// P-71, P-41: spread over several calls that each leave no range, it is counted together.
 #[test]
 fn p41_the_airbag_counts_over_calls() {
-    let server = Server::start();
-    let client = server.client("alice");
-    let (held, base) = peopled(&client, 60);
-    let keys = keys_of(&held);
+    let (_server, client, held, base, keys) = scene(60);
     let answer = opened(&client, &base, &held, json!({"mode": "slow"}));
     let session = &answer["sync_uuid"];
     let edge = |place: usize| keys.get(place).cloned().unwrap_or(Value::Null);
@@ -262,10 +256,7 @@ fn p41_the_airbag_counts_over_calls() {
 /// P-70: what a device was sent in this session and failed to keep is not taken for deleted.
 #[test]
 fn p70_what_it_was_just_sent_it_did_not_delete() {
-    let server = Server::start();
-    let client = server.client("alice");
-    let (mut held, base) = peopled(&client, 5);
-    let keys = keys_of(&held);
+    let (_server, client, mut held, base, keys) = scene(5);
     let theirs = json!([
         changed(&keys[0], &base, &json!({"number": "theirs"})),
         pending(90, &json!("theirs"))
@@ -306,10 +297,7 @@ fn p70_what_it_was_just_sent_it_did_not_delete() {
 /// P-70: one way, it sends down only, or takes up only.
 #[test]
 fn p70_one_way() {
-    let server = Server::start();
-    let client = server.client("alice");
-    let (held, base) = peopled(&client, 5);
-    let keys = keys_of(&held);
+    let (_server, client, held, base, keys) = scene(5);
     sync(
         &client,
         1,
@@ -337,7 +325,7 @@ fn p70_one_way() {
     assert_eq!(up.send, [keys[2].clone()]);
     let push = json!({"sync_uuid": session, "records": asked(&holds, &up.send, &base)});
     let pushed = client.done("/v1/sync/push", &push);
-    take(&mut holds, &pulled(&client, &session));
+    holds.take_beside(&pulled(&client, &session));
     let finished = finish(&client, &session, &pushed["max_checkin"], &holds.records());
     assert_eq!(
         (&finished["in_sync"], &finished["last_sync"]),
@@ -354,10 +342,7 @@ fn p70_one_way() {
 /// P-69: a device that mirrors the truth is made equal to it, whatever it holds.
 #[test]
 fn p69_a_device_mirrors_the_truth() {
-    let server = Server::start();
-    let client = server.client("alice");
-    let (mut held, base) = peopled(&client, 40);
-    let keys = keys_of(&held);
+    let (_server, client, mut held, base, keys) = scene(40);
     let gone = deleted(&keys[0], &base);
     let theirs = sync(&client, 1, &base, json!([gone]));
     held.spoil(&keys[0], json!("mine"));
@@ -386,10 +371,7 @@ fn p69_a_device_mirrors_the_truth() {
 /// missing too; what others lose by it is kept, settled; what the session just pushed stays.
 #[test]
 fn p69_the_truth_mirrors_a_device() {
-    let server = Server::start();
-    let client = server.client("alice");
-    let (mut held, base) = peopled(&client, 50);
-    let keys = keys_of(&held);
+    let (_server, client, mut held, base, keys) = scene(50);
     let theirs = json!([
         changed(&keys[0], &base, &json!({"number": "theirs"})),
         deleted(&keys[1], &base),
@@ -425,7 +407,7 @@ fn p69_the_truth_mirrors_a_device() {
             record["value"] = json!("mine");
         }
     }
-    take(&mut held, &came);
+    held.take_beside(&came);
     let finished = finish(&client, session, &pushed["max_checkin"], &held.records());
     assert_eq!(
         (&finished["in_sync"], &finished["last_sync"]),
@@ -490,10 +472,7 @@ fn p69_a_mirror_that_changes_too_much_is_held() {
 /// P-69, P-68: what an open of one way leaves alone in a repair, and `confirm` does not change that.
 #[test]
 fn p68_a_one_way_repair_leaves_the_other_way_alone() {
-    let server = Server::start();
-    let client = server.client("alice");
-    let (mut held, base) = peopled(&client, 40);
-    let keys = keys_of(&held);
+    let (_server, client, mut held, base, keys) = scene(40);
     held.spoil(&keys[0], json!("mine"));
     held.0.remove(keys[1].as_str().unwrap());
     for (direction, sends, takes) in [("pull", 0, 1), ("push", 1, 0), ("both", 1, 1)] {

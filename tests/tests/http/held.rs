@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
-use tidemark_tests::canonical::{datastore_fingerprint, record_fingerprint};
+use tidemark_conformance::fingerprint;
 use tidemark_tests::client::Client;
 
 use super::talk::{pending, pull, sync};
@@ -25,7 +25,7 @@ pub(crate) struct Found {
 }
 
 pub(crate) fn print(record: &Value) -> String {
-    record_fingerprint(record["entity"].as_str().unwrap(), &record["value"])
+    fingerprint::of_record(record["entity"].as_str().unwrap(), &record["value"])
 }
 
 impl Held {
@@ -43,6 +43,17 @@ impl Held {
             } else {
                 self.0.insert(key, record.clone());
             }
+        }
+    }
+
+    /// Takes what comes after a push: what was pushed comes without its value, and keeps its own.
+    pub(crate) fn take_beside(&mut self, came: &[Value]) {
+        for record in came {
+            let mut record = record.clone();
+            if record.get("value").is_none() && record["deleted"] != json!(true) {
+                record["value"] = self.0[record["key"].as_str().unwrap()]["value"].clone();
+            }
+            self.take(&[record]);
         }
     }
 
@@ -64,7 +75,7 @@ impl Held {
     pub(crate) fn fingerprint(&self) -> String {
         let items = self.within("", &Value::Null);
         let items = items.iter().map(|(key, print)| (key.as_str(), &**print));
-        datastore_fingerprint(items)
+        fingerprint::of_datastore(items)
     }
 
     /// What it says of a range: items where they are few, else four parts.
@@ -80,7 +91,7 @@ impl Held {
             let to = starts.get(place + 1).map_or(to.clone(), |next| json!(next));
             let prints = part.iter().map(|(key, print)| (key.as_str(), &**print));
             json!({"from": from, "to": to, "count": part.len(),
-                "fingerprint": datastore_fingerprint(prints)})
+                "fingerprint": fingerprint::of_datastore(prints)})
         });
         told.collect()
     }
@@ -123,7 +134,7 @@ impl Held {
                 let from = theirs["from"].as_str().unwrap();
                 let own = self.within(from, &theirs["to"]);
                 let prints = own.iter().map(|(key, print)| (key.as_str(), &**print));
-                if theirs["fingerprint"] != json!(datastore_fingerprint(prints)) {
+                if theirs["fingerprint"] != json!(fingerprint::of_datastore(prints)) {
                     ranges.extend(self.tell(from, &theirs["to"]));
                 }
             }
@@ -154,15 +165,7 @@ impl Held {
         let push = json!({"sync_uuid": session, "records": records, "pull": {}});
         let answer = client.done("/v1/sync/push", &push);
         let pulled = answer["pull"]["records"].as_array().unwrap();
-        // What was asked for comes back, if not its value.
-        for record in pulled {
-            let key = record["key"].as_str().unwrap();
-            let mut record = record.clone();
-            if record.get("value").is_none() && record["deleted"] != json!(true) {
-                record["value"] = self.0[key]["value"].clone();
-            }
-            self.take(&[record]);
-        }
+        self.take_beside(pulled);
         Some(answer["max_checkin"].clone())
     }
 }

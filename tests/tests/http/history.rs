@@ -1,7 +1,7 @@
 //! The history of a record, and the truth as it was. Rules P-50, P-58.
 
 use serde_json::{Value, json};
-use tidemark_tests::canonical::record_fingerprint;
+use tidemark_conformance::fingerprint;
 use tidemark_tests::server::Server;
 
 use super::talk::{changed, deleted, pending, shared, sync, uuid};
@@ -63,7 +63,7 @@ fn a_record_has_a_history() {
         assert_eq!(json!(told(member)), expected, "{member}");
     }
     for version in versions.iter().filter(|it| it.get("value").is_some()) {
-        let fingerprint = record_fingerprint("record", &version["value"]);
+        let fingerprint = fingerprint::of_record("record", &version["value"]);
         assert_eq!(version["fingerprint"], fingerprint);
     }
 }

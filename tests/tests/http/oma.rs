@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
-use tidemark_tests::canonical::{datastore_fingerprint, record_fingerprint};
+use tidemark_conformance::fingerprint;
 use tidemark_tests::client::Client;
 use tidemark_tests::server::Server;
 
@@ -38,18 +38,18 @@ impl Phone {
 
     fn create(&mut self, number: u64, name: &str) {
         let mut record = pending(number, &entry(name, number));
-        record["fingerprint"] = json!(record_fingerprint("record", &record["value"]));
+        record["fingerprint"] = json!(fingerprint::of_record("record", &record["value"]));
         self.unborn.push(record);
     }
 
     /// What it tells of itself when it has nothing to send.
     fn fingerprint(&self) -> String {
         let prints = self.items();
-        datastore_fingerprint(prints.iter().map(|(key, print)| (*key, print.as_str())))
+        fingerprint::of_datastore(prints.iter().map(|(key, print)| (*key, print.as_str())))
     }
 
     fn items(&self) -> Vec<(&str, String)> {
-        let print = |record: &Value| record_fingerprint("record", &record["value"]);
+        let print = |record: &Value| fingerprint::of_record("record", &record["value"]);
         let items = self.held.iter();
         items.map(|(key, held)| (&**key, print(held))).collect()
     }
@@ -87,7 +87,7 @@ impl Phone {
         }
         self.unborn.retain(|made| made["key"] != record["local_id"]);
         let value = short(&value);
-        let ack = json!({"key": key, "fingerprint": record_fingerprint("record", &value)});
+        let ack = json!({"key": key, "fingerprint": fingerprint::of_record("record", &value)});
         let held = json!({"value": value, "checkin": record["checkin"]});
         self.held.insert(key, held);
         ack
@@ -170,6 +170,15 @@ fn long(number: u64) -> Value {
     json!({"name": format!("Number {number} of the office"), "dial": "01 23", "number": number})
 }
 
+/// A server with so many records of the office, and a phone that has never synced.
+fn unsynced(count: u64) -> (Server, Client, Phone) {
+    let server = Server::start();
+    let client = server.client("alice");
+    made(&client, (0..count).map(|n| pending(n, &long(n))).collect());
+    let phone = Phone::new(&client);
+    (server, client, phone)
+}
+
 /// So many records of the office, and a phone that has synced them; the office's last sync.
 fn synced(server: &Server, count: u64) -> (Client, Phone, Value) {
     let client = server.client("alice");
@@ -193,10 +202,7 @@ fn truth(client: &Client, number: u64) -> Option<Value> {
 /// server knows what the phone holds, and the names are mapped.
 #[test]
 fn case_1_the_initial_sync() {
-    let server = Server::start();
-    let client = server.client("alice");
-    made(&client, (0..40).map(|n| pending(n, &long(n))).collect());
-    let mut phone = Phone::new(&client);
+    let (_server, client, mut phone) = unsynced(40);
     (100..130).for_each(|number| phone.create(number, "mobile"));
     let sent = phone.unborn.clone();
     let pushed = phone.sync(&[]);
@@ -401,10 +407,7 @@ fn case_5_one_way_from_the_server() {
 /// and misses some; that waits as pending, and nothing is doubled.
 #[test]
 fn interrupted_while_sending() {
-    let server = Server::start();
-    let client = server.client("alice");
-    made(&client, (0..5).map(|n| pending(n, &long(n))).collect());
-    let mut phone = Phone::new(&client);
+    let (_server, client, mut phone) = unsynced(5);
     (100..130).for_each(|number| phone.create(number, "mobile"));
     let all = phone.unborn.clone();
     // Two batches arrive, the third never does: nothing is in the truth yet.
@@ -425,7 +428,7 @@ fn interrupted_while_sending() {
     // The phone's owner goes on; then the same again, to the end.
     phone.unborn[29]["value"]["name"] = json!("renamed");
     phone.unborn[29]["fingerprint"] =
-        json!(record_fingerprint("record", &phone.unborn[29]["value"]));
+        json!(fingerprint::of_record("record", &phone.unborn[29]["value"]));
     let third = phone.open(json!({"pending": 30}));
     let session = &third["sync_uuid"];
     let pushed = phone.push(session, &phone.unborn[15..], 0, false);
@@ -447,10 +450,7 @@ fn interrupted_while_sending() {
 /// is doubled, and nothing that it cut short comes back as a change.
 #[test]
 fn interrupted_while_receiving() {
-    let server = Server::start();
-    let client = server.client("alice");
-    made(&client, (0..40).map(|n| pending(n, &long(n))).collect());
-    let mut phone = Phone::new(&client);
+    let (_server, client, mut phone) = unsynced(40);
     phone.create(100, "mine");
     let records = phone.unborn.clone();
     let first = phone.open(json!({"pending": 1}));

@@ -1,7 +1,7 @@
 //! One-way syncs of the first kind: nothing flows the other way this time. Rule P-68.
 
 use serde_json::{Value, json};
-use tidemark_tests::canonical::record_fingerprint;
+use tidemark_conformance::fingerprint;
 use tidemark_tests::client::Client;
 use tidemark_tests::server::Server;
 
@@ -183,7 +183,7 @@ fn p68_its_own_pages_and_acks() {
     }
     assert_eq!(came.len(), 7);
     // It keeps the first in a shorter form.
-    let short = record_fingerprint("record", &json!({}));
+    let short = fingerprint::of_record("record", &json!({}));
     let mut acks: Vec<Value> = came
         .iter()
         .map(|record| json!({"key": record["key"], "fingerprint": record["fingerprint"]}))

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde_json::{Value, json};
-use tidemark_tests::canonical::record_fingerprint;
+use tidemark_conformance::fingerprint;
 use tidemark_tests::device::{Device, Synced};
 use tidemark_tests::network::{Faults, Network};
 use tidemark_tests::server::Server;
@@ -48,6 +48,38 @@ fn a_pull_is_the_truth_at_one_moment() {
         .collect();
     assert_eq!(values, [json!(1), json!(2)]);
     assert_eq!(pull(&client, 2, &opened["max_checkin"]).len(), 2);
+}
+
+/// T-104: the device finishes at the moment that the first answer told it.
+#[test]
+fn a_repeated_push_leaves_its_window_where_it_ended() {
+    let server = Server::start();
+    let client = server.client("alice");
+    let opened = open(&client, 1, json!({"pending": 1}));
+    let session = &opened["sync_uuid"];
+    let push = |records: Value| {
+        let body = json!({"sync_uuid": session, "records": records});
+        client.done("/v1/sync/push", &body)["max_checkin"].clone()
+    };
+    let seen = || {
+        let pulled = client.done("/v1/sync/pull", &json!({"sync_uuid": session}));
+        pulled["records"].as_array().unwrap().len()
+    };
+    let one = json!([pending(1, &json!(1))]);
+    let first = push(one.clone());
+    let other = sync(&client, 2, &Value::Null, json!([pending(2, &json!(2))]));
+    assert_eq!((push(one.clone()), seen()), (first, 1));
+    // A push of its own moves it to the head, also where it says nothing, or nothing new (P-32).
+    assert_eq!(push(json!([])), other["push"]["max_checkin"]);
+    assert_eq!(
+        (push(one), seen()),
+        (other["push"]["max_checkin"].clone(), 2)
+    );
+    push(json!([pending(3, &json!(3))]));
+    assert_eq!(seen(), 3);
+    // So does another word about the same record.
+    let before = push(json!([pending(3, &json!(3))]));
+    assert_ne!(push(json!([pending(3, &json!("three"))])), before);
 }
 
 /// P-42, P-12: every pushed record is answered, whatever its checkin; a value that was said whole and
@@ -172,7 +204,7 @@ fn records_are_a_snapshot_by_key() {
         let entity = record["entity"].as_str().unwrap();
         assert_eq!(
             record["fingerprint"],
-            record_fingerprint(entity, &record["value"])
+            fingerprint::of_record(entity, &record["value"])
         );
     }
     let gone = deleted(&held[0]["key"], base);

@@ -2,7 +2,7 @@
 //! by record, and nothing that anybody wrote is lost. Rules P-27, P-60 to P-63, T-66, T-67.
 
 use serde_json::{Value, json};
-use tidemark_tests::canonical::datastore_fingerprint;
+use tidemark_conformance::fingerprint;
 use tidemark_tests::client::Client;
 use tidemark_tests::server::{Server, tidemark};
 
@@ -50,7 +50,7 @@ fn p60_a_range_that_differs_comes_back_smaller() {
     let apart = ranges.iter().filter(|range| {
         let own = held.within(range["from"].as_str().unwrap(), &range["to"]);
         let own = own.iter().map(|(key, print)| (key.as_str(), &**print));
-        range["fingerprint"] != json!(datastore_fingerprint(own))
+        range["fingerprint"] != json!(fingerprint::of_datastore(own))
     });
     let apart: Vec<&Value> = apart.collect();
     assert_eq!(apart.len(), 1);
@@ -231,7 +231,7 @@ fn p60_a_large_truth_is_summed_up() {
             let own = held.within(part["from"].as_str().unwrap(), &part["to"]);
             assert_eq!(part["count"], own.len());
             let own = own.iter().map(|(key, print)| (key.as_str(), &**print));
-            assert_eq!(part["fingerprint"], datastore_fingerprint(own));
+            assert_eq!(part["fingerprint"], fingerprint::of_datastore(own));
         }
         let mut lacking = held.clone();
         let lost = lacking.0.pop_first().unwrap().0;

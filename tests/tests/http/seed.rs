@@ -3,7 +3,7 @@
 //! Rules P-4, P-5, P-11, P-12, P-13, P-14, P-15, P-22, P-33.
 
 use serde_json::{Value, json};
-use tidemark_tests::canonical::{datastore_fingerprint, derived_key, record_fingerprint};
+use tidemark_conformance::fingerprint;
 use tidemark_tests::client::Client;
 use tidemark_tests::server::Server;
 
@@ -42,8 +42,8 @@ fn a_pending_record_gets_its_real_key() {
         "/v1/sync/pull",
         &json!({"sync_uuid": session, "cursor": null}),
     );
-    let key = derived_key(local_id, 1_225_082_461_000);
-    let fingerprint = record_fingerprint("record", &json!("some-value"));
+    let key = fingerprint::derived_key(local_id, 1_225_082_461_000);
+    let fingerprint = fingerprint::of_record("record", &json!("some-value"));
     // The value was pushed whole and is the same: it does not come back.
     let expected = json!([{"key": key, "local_id": local_id, "entity": "record",
         "created": "2008-10-27T04:41:01Z", "updated": "2008-10-27T04:41:01Z",
@@ -54,7 +54,7 @@ fn a_pending_record_gets_its_real_key() {
     );
 
     // "Client tells server sync session is complete, using the newest record received."
-    let held = datastore_fingerprint([(key.as_str(), fingerprint.as_str())]);
+    let held = fingerprint::of_datastore([(key.as_str(), fingerprint.as_str())]);
     let finish = json!({"sync_uuid": session, "last_update": pushed["max_checkin"],
         "fingerprint": held, "count": 1});
     let finished = client.done("/v1/sync/finish", &finish);

@@ -1,11 +1,11 @@
 //! Short ways to say what most of the tests say.
 
 use serde_json::{Value, json};
-use tidemark_tests::canonical::{datastore_fingerprint, record_fingerprint};
+use tidemark_conformance::fingerprint;
 use tidemark_tests::client::Client;
 
 /// What an empty device holds.
-pub(crate) const EMPTY: &str = "0000000000000000000000000000000000000000000000000000000000000000";
+pub(crate) use tidemark_conformance::fingerprint::EMPTY;
 
 /// A UUID by number.
 pub(crate) fn uuid(number: u64) -> String {
@@ -89,11 +89,11 @@ pub(crate) fn fingerprint(held: &[Value]) -> String {
             let entity = record["entity"].as_str().unwrap();
             (
                 record["key"].as_str().unwrap(),
-                record_fingerprint(entity, &record["value"]),
+                fingerprint::of_record(entity, &record["value"]),
             )
         })
         .collect();
-    datastore_fingerprint(records.iter().map(|(key, print)| (*key, print.as_str())))
+    fingerprint::of_datastore(records.iter().map(|(key, print)| (*key, print.as_str())))
 }
 
 /// A record that devices 1 and 2 both know: its key, and the checkin at which they do.

@@ -1,7 +1,7 @@
 //! Odd values come back equal, and fingerprints are what RFC 8785 makes of them. Rules P-6, P-7, P-14.
 
 use serde_json::{Value, json};
-use tidemark_tests::canonical::{canonical, record_fingerprint};
+use tidemark_conformance::fingerprint;
 use tidemark_tests::server::Server;
 
 use super::talk::{finish, sync, uuid};
@@ -90,13 +90,16 @@ fn odd_values_come_back_equal() {
             .iter()
             .find(|record| record["key"] == pulled["key"])
             .unwrap();
-        assert_eq!(canonical(&back["value"]), canonical(&sent));
+        assert_eq!(
+            fingerprint::canonical(&back["value"]),
+            fingerprint::canonical(&sent)
+        );
         if let Some((_, text)) = NUMBERS.get(place) {
-            assert_eq!(canonical(&back["value"]), *text);
+            assert_eq!(fingerprint::canonical(&back["value"]), *text);
         }
         assert_eq!(
             pulled["fingerprint"],
-            record_fingerprint("record", &sent),
+            fingerprint::of_record("record", &sent),
             "{sent}"
         );
     }
@@ -159,6 +162,9 @@ fn entities_are_any_text() {
     for record in synced["pull"]["records"].as_array().unwrap() {
         let entity = record["entity"].as_str().unwrap();
         assert!(entities.contains(&entity));
-        assert_eq!(record["fingerprint"], record_fingerprint(entity, &json!(1)));
+        assert_eq!(
+            record["fingerprint"],
+            fingerprint::of_record(entity, &json!(1))
+        );
     }
 }

@@ -14,7 +14,7 @@ use tidemark_tests::simulation::Course;
 const SCHEDULES: u64 = 40;
 
 /// Schedules that found a fault, and which.
-const FOUND: [(u64, &str); 7] = [
+const FOUND: [(u64, &str); 13] = [
     (5584, "answers are told again after the pull that told them"),
     (
         8114,
@@ -23,6 +23,14 @@ const FOUND: [(u64, &str); 7] = [
     (
         14317,
         "a deletion under the first id leaves the record of a lost truth",
+    ),
+    (
+        7748,
+        "what a copy has pushed and a pull alone brings stands beside what waits here",
+    ),
+    (
+        17019,
+        "a field that an override has left as it was counts as changed",
     ),
     (34268, "a base of a lost truth stands for what came since"),
     (
@@ -36,6 +44,22 @@ const FOUND: [(u64, &str); 7] = [
     (
         159_525,
         "what a copy has finished since the truth was restored is taken for known",
+    ),
+    (
+        304_923,
+        "a pull alone takes a restored truth's word over the only copy of a later one",
+    ),
+    (
+        311_827,
+        "a mirrored device's word is taken for a repeat of what others have deleted since",
+    ),
+    (
+        332_623,
+        "what a copy has pushed under a local id is taken for known",
+    ),
+    (
+        1_147_996,
+        "a repeated push moves the end of the window that its device is told",
     ),
 ];
 
@@ -74,7 +98,7 @@ fn nothing_is_lost_nothing_is_doubled_everyone_agrees() {
     println!("{held}; {seconds:.0} s on {threads} threads");
 }
 
-/// T-81, T-100, T-101, D-48, D-70.
+/// T-81, T-100, T-101, T-104, D-48, D-70.
 #[test]
 fn what_was_found_before_holds() {
     let mut course = Course::new();

@@ -26,7 +26,12 @@ const CRATES: [(&str, &[&str]); 6] = [
     ),
     (
         "tidemark-tests",
-        &["tidemark-engine", "tidemark-protocol", "tidemark-server"],
+        &[
+            "tidemark-conformance",
+            "tidemark-engine",
+            "tidemark-protocol",
+            "tidemark-server",
+        ],
     ),
 ];
 

@@ -9,7 +9,14 @@ use std::{
 use tidemark_engine::client::{Doc, ErrorCode};
 
 use super::Schedule;
-use crate::simulation::{Verdict, device::Device, marks::find, network::USERS, world::Owner};
+use crate::simulation::{
+    Verdict,
+    device::Device,
+    marks::{Mark, find},
+    network::USERS,
+    truth::Datastore,
+    world::Owner,
+};
 
 impl Schedule {
     /// Changes stop, the network holds, and every device syncs twice.
@@ -90,75 +97,92 @@ impl Schedule {
         }
     }
 
-    /// All hold what the truth holds, and nothing is pending but what waits for a person.
+    /// All agree, by value and by fingerprint.
     fn agree(&self) -> Verdict {
-        for device in &self.devices {
-            let truth = &self.truth.datastores[device.user];
-            if device.is_stranded.get() {
-                continue;
-            }
-            let mut held: Vec<_> = device.records().collect();
-            held.sort_unstable();
-            // What the truth has under an edit that was set aside is not shown.
-            let aside = device.refused().map(|doc| doc.key.as_str());
-            let shown: BTreeSet<_> = held.iter().map(|(key, _)| *key).collect();
-            let aside: BTreeSet<_> = aside.filter(|key| !shown.contains(key)).collect();
-            let is = truth.records().filter(|(key, _)| !aside.contains(key));
-            let is: Vec<_> = is.collect();
-            if held != is {
-                return Err(format!("a device holds {held:?} and the truth {is:?}"));
-            }
-            let waiting: Vec<_> = device.waiting().collect();
-            if !waiting.is_empty() {
-                return Err(format!("still pending: {waiting:?}"));
-            }
-            if device.info().fingerprint != truth.fingerprint_at(Some(truth.head())) {
-                return Err("a device at rest has another fingerprint".to_owned());
-            }
-            if let Some(doc) = device.refused().find(|doc| !self.has_reason(doc)) {
-                return Err(format!("a record was refused for no reason: {doc:?}"));
-            }
+        for device in self.devices.iter().filter(|it| !it.is_stranded.get()) {
+            self.holds_the_truth(device)?;
         }
-        let oracle = self.oracle.borrow();
         for (user, datastore) in self.truth.datastores.iter().enumerate() {
             let names = datastore.names();
+            let oracle = self.oracle.borrow();
             if let Some(foreign) = names.iter().find(|it| oracle.owner(**it) != Some(user)) {
                 return Err(format!("{} has the record {foreign}", USERS[user]));
             }
             // What people said may wait on a device that this truth does not take back.
-            if self.devices.iter().any(|it| it.is_stranded.get()) {
-                continue;
-            }
-            let is_each_itself = !oracle.all_may_return && !self.world.was_renamed.get();
-            let knew =
-                |(one, other): &&(u32, u32)| oracle.knew(*one, *other) || oracle.knew(*other, *one);
-            if let Some(sides) = datastore.sides.iter().find(knew).filter(|_| is_each_itself) {
-                return Err(format!("in conflict with what it knew (tokens): {sides:?}"));
-            }
-            // A choice of one side is kept as set aside, or stands.
-            let aside = self.devices.iter().filter(|it| it.user == user);
-            let (mut kept, mut unsettled) = (BTreeSet::new(), BTreeSet::new());
-            for doc in aside.flat_map(Device::refused) {
-                kept.extend(find(b'T', doc.value.as_str()));
-                unsettled.extend(find(b'N', doc.value.as_str()));
-            }
-            for scribe in self.scribes.iter().filter(|it| it.user == user) {
-                let (tokens, names) = scribe.aside();
-                kept.extend(tokens);
-                unsettled.extend(names);
-            }
-            kept.extend(datastore.kept.union(&datastore.overridden));
-            unsettled.extend(datastore.in_conflict.union(&datastore.revived));
-            let returned = oracle.returned(&names, &unsettled);
-            if !returned.is_empty() {
-                return Err(format!("back from their deletion: {returned:?}"));
-            }
-            let reverted = oracle.reverted(&datastore.live_marks(), &kept);
-            if !reverted.is_empty() {
-                return Err(format!("reverted (token, to): {reverted:?}"));
+            if !self.devices.iter().any(|it| it.is_stranded.get()) {
+                self.is_as_people_said(user, datastore)?;
             }
         }
         Ok(())
+    }
+
+    /// A device holds what the truth holds, and nothing is pending but what waits for a person.
+    fn holds_the_truth(&self, device: &Device) -> Verdict {
+        let truth = &self.truth.datastores[device.user];
+        let mut held: Vec<_> = device.records().collect();
+        held.sort_unstable();
+        // What the truth has under an edit that was set aside is not shown.
+        let aside = device.refused().map(|doc| doc.key.as_str());
+        let shown: BTreeSet<_> = held.iter().map(|(key, _)| *key).collect();
+        let aside: BTreeSet<_> = aside.filter(|key| !shown.contains(key)).collect();
+        let is = truth.records().filter(|(key, _)| !aside.contains(key));
+        let is: Vec<_> = is.collect();
+        if held != is {
+            return Err(format!("a device holds {held:?} and the truth {is:?}"));
+        }
+        let waiting: Vec<_> = device.waiting().collect();
+        if !waiting.is_empty() {
+            return Err(format!("still pending: {waiting:?}"));
+        }
+        if device.info().fingerprint != truth.fingerprint_at(Some(truth.head())) {
+            return Err("a device at rest has another fingerprint".to_owned());
+        }
+        match device.refused().find(|doc| !self.has_reason(doc)) {
+            Some(doc) => Err(format!("a record was refused for no reason: {doc:?}")),
+            None => Ok(()),
+        }
+    }
+
+    /// No conflict with what was known, nothing back from its deletion, nothing reverted.
+    fn is_as_people_said(&self, user: usize, datastore: &Datastore) -> Verdict {
+        let oracle = self.oracle.borrow();
+        let is_each_itself = !oracle.all_may_return && !self.world.was_renamed.get();
+        let knew =
+            |(one, other): &&(Mark, Mark)| oracle.knew(*one, *other) || oracle.knew(*other, *one);
+        let sides = datastore.sides.iter();
+        let mut sides = sides.filter(|(it, _)| !datastore.said_again.contains(it));
+        if let Some(sides) = sides.find(knew).filter(|_| is_each_itself) {
+            return Err(format!("in conflict with what it knew (tokens): {sides:?}"));
+        }
+        // A choice of one side is kept as set aside, or stands.
+        let (mut kept, mut unsettled) = self.set_aside(user);
+        kept.extend(datastore.kept.union(&datastore.overridden));
+        unsettled.extend(datastore.in_conflict.union(&datastore.revived));
+        let returned = oracle.returned(&datastore.names(), &unsettled);
+        if !returned.is_empty() {
+            return Err(format!("back from their deletion: {returned:?}"));
+        }
+        let reverted = oracle.reverted(&datastore.live_marks(), &kept);
+        if !reverted.is_empty() {
+            return Err(format!("reverted (token, to): {reverted:?}"));
+        }
+        Ok(())
+    }
+
+    /// The tokens, and the names of records, that a user's devices have set aside.
+    fn set_aside(&self, user: usize) -> (BTreeSet<Mark>, BTreeSet<Mark>) {
+        let devices = self.devices.iter().filter(|it| it.user == user);
+        let (mut tokens, mut names) = (BTreeSet::new(), BTreeSet::new());
+        for doc in devices.flat_map(Device::refused) {
+            tokens.extend(find(b'T', doc.value.as_str()));
+            names.extend(find(b'N', doc.value.as_str()));
+        }
+        for scribe in self.scribes.iter().filter(|it| it.user == user) {
+            let (more_tokens, more_names) = scribe.aside();
+            tokens.extend(more_tokens);
+            names.extend(more_names);
+        }
+        (tokens, names)
     }
 
     /// Whether a record may wait for a person.
