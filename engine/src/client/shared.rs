@@ -23,6 +23,8 @@ const CACHE_BYTES: usize = 16 * 1024 * 1024;
 const MENDS_MAX: u32 = 3;
 /// How often a look starts again because its root was overtaken.
 const RESTARTS_MAX: u32 = 100;
+/// How often a change does: one that is given up is an error to whoever asked for it.
+const TURNS_MAX: u32 = 1_000;
 
 /// The pages of an environment, as the store takes them.
 #[derive(Debug)]
@@ -323,7 +325,7 @@ impl<E: Environment> Shared<E> {
     async fn change_again(&self, plan: &mut PlanOf<'_>) -> Result<(), Error> {
         let mut mend = |database: &mut Database<'_>| database.mend(&[]);
         let (mut mends, mut mended) = (false, 0);
-        loop {
+        for _ in 0..TURNS_MAX {
             let current = self.current();
             let plan = if mends { &mut mend } else { &mut *plan };
             let written = match self.plan(&current, plan).await {
@@ -344,6 +346,10 @@ impl<E: Environment> Shared<E> {
             }
             self.reload().await?;
         }
+        Err(Error::new(
+            ErrorCode::Busy,
+            "other tabs change the database faster than this change can be written",
+        ))
     }
 
     /// Plans a change on this root.

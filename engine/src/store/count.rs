@@ -47,6 +47,7 @@ impl Tree {
             source,
             root,
             missing: vec![],
+            last: None,
         };
         let mut keys = Vec::with_capacity(places.len());
         for place in places {
@@ -74,13 +75,19 @@ impl PageTree {
             source,
             root,
             missing: vec![],
+            last: None,
         };
         let mut summaries = Vec::with_capacity(ranges.len());
         for range in ranges {
-            let below = counting.before(&range.from, |leaf| range.first_slot(leaf))?;
-            let whole = match range.to {
+            let below = match &range.from {
+                Bound::Unbounded => Summary::EMPTY,
+                Bound::Included(key) => counting.before(key, false)?,
+                Bound::Excluded(key) => counting.before(key, true)?,
+            };
+            let whole = match &range.to {
                 Bound::Unbounded => self.summary,
-                _ => counting.before(&range.to, |leaf| range.end_slot(leaf))?,
+                Bound::Included(key) => counting.before(key, true)?,
+                Bound::Excluded(key) => counting.before(key, false)?,
             };
             let is_turned = whole.count < below.count;
             summaries.push(if is_turned {
@@ -102,19 +109,26 @@ struct Counting<'a> {
     source: &'a dyn PageSource,
     root: Page,
     missing: Vec<PageId>,
+    /// What was counted last: most ranges begin where the one before them ends.
+    last: Option<(Vec<u8>, bool, Summary)>,
 }
 
 impl Counting<'_> {
-    /// What lies before a bound; `slots_of` says how many slots of its leaf do.
-    fn before(
-        &mut self,
-        bound: &Bound<Vec<u8>>,
-        slots_of: impl Fn(&Page) -> usize,
-    ) -> Result<Summary, TreeError> {
+    /// What lies before a key, or up to it.
+    fn before(&mut self, key: &[u8], with_equal: bool) -> Result<Summary, TreeError> {
+        if let Some((last, with_last, summary)) = &self.last
+            && last == key
+            && *with_last == with_equal
+        {
+            return Ok(*summary);
+        }
+        let summary = self.count_before(key, with_equal)?;
+        self.last = Some((key.to_vec(), with_equal, summary));
+        Ok(summary)
+    }
+
+    fn count_before(&mut self, key: &[u8], with_equal: bool) -> Result<Summary, TreeError> {
         let mut summary = Summary::EMPTY;
-        let (Bound::Included(key) | Bound::Excluded(key)) = bound else {
-            return Ok(summary);
-        };
         let mut page = self.root.clone();
         for height in (1..self.tree.height).rev() {
             let slot = page.child_slot(key);
@@ -126,7 +140,8 @@ impl Counting<'_> {
             };
             page = child;
         }
-        for slot in 0..slots_of(&page) {
+        let (slot, is_there) = page.find(0, key);
+        for slot in 0..slot + usize::from(is_there && with_equal) {
             let sum = match page.place(slot) {
                 Place::Inline(range) => self.tree.shape.sum(page.key(slot), &page.slice(range)),
                 Place::Large(large) => large.sum,
