@@ -209,7 +209,7 @@ impl<'c, E: Environment> Session<'c, E> {
                 self.finish().await?;
             }
         }
-        if self.pushes() {
+        if self.sends_decisions() {
             is_more |= self.send_decisions().await?;
         }
         self.follow_conflicts().await;
@@ -219,6 +219,12 @@ impl<'c, E: Environment> Session<'c, E> {
     /// Whether anything flows up.
     fn pushes(&self) -> bool {
         self.direction != Direction::Pull && self.mode != Mode::PullTruth
+    }
+
+    /// Whether the server is told what a person decided. A truth that was taken without being asked for
+    /// may hold the conflict still.
+    fn sends_decisions(&self) -> bool {
+        self.pushes() || self.lessons.is_truth_pushed && self.direction != Direction::Pull
     }
 
     /// Whether both sides are compared before anything of the truth is taken: what this device

@@ -14,7 +14,7 @@ use tidemark_tests::simulation::Course;
 const SCHEDULES: u64 = 40;
 
 /// Schedules that found a fault, and which.
-const FOUND: [(u64, &str); 13] = [
+const FOUND: [(u64, &str); 14] = [
     (5584, "answers are told again after the pull that told them"),
     (
         8114,
@@ -60,6 +60,10 @@ const FOUND: [(u64, &str); 13] = [
     (
         1_147_996,
         "a repeated push moves the end of the window that its device is told",
+    ),
+    (
+        3_107_921,
+        "a decision waits for another sync where a pushed truth is taken",
     ),
 ];
 

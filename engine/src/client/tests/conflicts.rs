@@ -1,13 +1,14 @@
 //! Conflicts on the device: the list it keeps, and decisions on their way to the server.
 
 use alloc::{borrow::ToOwned, format, rc::Rc, string::String, vec, vec::Vec};
-use core::cell::RefCell;
+use core::cell::{Cell, RefCell};
 
 use serde_json::{Value, json};
+use tidemark_protocol::Mode;
 
 use super::answers::{checkin, finished, opened, page, record, synced};
 use super::world::{Tab, World, json as parse, problem, reply};
-use crate::client::{Choice, Client, ErrorCode, Event, Reply, TransportError};
+use crate::client::{Cancel, Choice, Client, ErrorCode, Event, Reply, SyncOptions, TransportError};
 
 /// A server with a list of conflicts that a test may change.
 #[derive(Clone)]
@@ -205,6 +206,34 @@ async fn rule_d42_a_decision_is_kept_offline_and_its_change_comes_with_the_sync_
         r#"{"a":4}"#
     );
     assert_eq!(client.conflict_ids().await, ["c2"]);
+    assert_eq!(client.info().decisions, 0);
+}
+
+#[pollster::test]
+async fn rule_d42_a_decision_goes_with_the_sync_that_takes_a_pushed_truth() {
+    let tab = Tab::new();
+    let (client, _) = synced(&tab).await;
+    let server = Server::of(&tab, &["c1"]);
+    client.syncs().await.unwrap();
+    client.resolve("c1", &Choice::Device).await.unwrap();
+    let is_told = Cell::new(false);
+    tab.plays(move |path, body| match path {
+        "/v1/sync/open" if body.contains("pull_truth") => {
+            let mut answer = opened(9);
+            answer["mode"] = json!("pull_truth");
+            answer["pull"] = page(&[record("k1", &json!({"a": 9}), 9)]);
+            reply(200, &answer)
+        }
+        "/v1/sync/open" if !is_told.replace(true) => problem(409, "truth_pushed"),
+        _ => server.answer(path, body),
+    });
+    let by_hand = SyncOptions {
+        mode: Mode::PullTruth,
+        ..SyncOptions::default()
+    };
+    client.sync(by_hand, &Cancel::default()).await.unwrap();
+    assert_eq!(client.info().decisions, 1, "it was not asked to send any");
+    client.syncs().await.unwrap();
     assert_eq!(client.info().decisions, 0);
 }
 
