@@ -6,7 +6,7 @@ import { answer, invalid, TidemarkError, toError } from './error.ts';
 import { Host } from './host.ts';
 import { connectOptions, decision, entityName, queryText, syncOptions } from './options.ts';
 import { type CoreStatus, isActive, shownStatus } from './status.ts';
-import { askStorage } from './storage.ts';
+import { askStorage, keepStorage } from './storage.ts';
 import { joinTabs } from './tabs.ts';
 import { fromSlices, toSlices } from './text.ts';
 import type {
@@ -35,8 +35,12 @@ export class LocalDatabase implements Database, Records {
     this.#tellStatus();
   };
 
-  constructor(name: string) {
+  /** Whether the browser is to be asked to keep what is written here. */
+  readonly #isKept: boolean;
+
+  constructor(name: string, isKept: boolean) {
     this.name = name;
+    this.#isKept = isKept;
   }
 
   /** Takes the core that was opened with `host`. */
@@ -168,6 +172,7 @@ export class LocalDatabase implements Database, Records {
     const operations = new Operations();
     add(operations);
     const [slices] = await this.#turns.short(() => core.write(operations));
+    this.#saved();
     return slices ?? [];
   }
 
@@ -180,7 +185,9 @@ export class LocalDatabase implements Database, Records {
     const all = [first.value, second.value];
     for await (const slice of slices) all.push(slice);
     const core = this.#open();
-    return this.#turns.long(() => createSlices(core, this.name, entity, all));
+    const docs = await this.#turns.long(() => createSlices(core, this.name, entity, all));
+    this.#saved();
+    return docs;
   }
 
   async read(what: Reading, entity: string, text: string): Promise<any> {
@@ -191,7 +198,12 @@ export class LocalDatabase implements Database, Records {
     const core = this.#open();
     const result = await runBatch(core, this.name, work);
     core.changed();
+    this.#saved();
     return result;
+  }
+
+  #saved(): void {
+    if (this.#isKept) keepStorage();
   }
 
   async #close(): Promise<void> {

@@ -14,8 +14,8 @@ export async function open(options: OpenOptions): Promise<Database> {
   const connection = server === undefined ? undefined : { server, token, sync };
   if (connection) connectOptions(connection);
   await load(options.wasm);
-  const { name, strict, datastore, device, indexes } = looked;
-  const database = new LocalDatabase(name);
+  const { name, persist, strict, datastore, device, indexes } = looked;
+  const database = new LocalDatabase(name, persist);
   database.begin(await answer(openCore(name, strict, datastore, device, JSON.stringify(indexes), database.host)));
   if (connection) await database.connect(connection);
   return database;

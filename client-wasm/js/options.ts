@@ -6,6 +6,7 @@ import type { Choice, ConnectOptions, OpenOptions, Query, SyncOptions, Token } f
 /** How to open a database, looked at. */
 export interface Looked {
   name: string;
+  persist: boolean;
   strict: boolean;
   /** An entity and its fields each. */
   indexes: string[][];
@@ -25,13 +26,15 @@ export interface Server {
 export function openOptions(options: OpenOptions): Looked {
   const example = "Open a database like this: open({ name: 'notes', server: 'https://sync.example.com', token }).";
   if (typeof options !== 'object' || options === null) throw invalid('open takes an object of options', example);
-  const { name, datastore, device, durability } = options;
+  const { name, datastore, device, durability, persist } = options;
   if (typeof name !== 'string' || name === '') throw invalid('open needs `name`, a string', example);
   if (durability !== undefined && durability !== 'relaxed' && durability !== 'strict') {
     throw invalid(`there is no durability ${quote(durability)}`, "Take 'relaxed' or 'strict'.");
   }
+  if (persist !== undefined && typeof persist !== 'boolean') throw invalid('`persist` is neither true nor false', 'Leave it out where it is true.');
   return {
     name,
+    persist: persist ?? true,
     strict: durability === 'strict',
     indexes: declared(options.indexes),
     datastore: text(datastore, 'datastore'),

@@ -1,4 +1,4 @@
-/** How much room the origin has, and whether the browser has promised to keep its data. */
+/** How much room the origin has, and whether the browser promises to keep its data. */
 import type { Info } from './tidemark.d.ts';
 
 /** Asks the browser; what it does not tell is absent. */
@@ -12,6 +12,20 @@ export async function askStorage(): Promise<Info['storage']> {
     ...(quota === undefined ? {} : { quota }),
     ...(persisted === undefined ? {} : { persisted }),
   };
+}
+
+/** Whether the browser was asked by this page; it is not asked twice. */
+let isAsked = false;
+
+/**
+ * Asks the browser to keep what this origin holds, even when the disk is nearly full. Called when something
+ * was saved: then there is something to lose. Some browsers ask the person, so it waits for one who has done
+ * something on the page.
+ */
+export function keepStorage(): void {
+  if (isAsked || (globalThis.navigator as { userActivation?: { hasBeenActive: boolean } } | undefined)?.userActivation?.hasBeenActive === false) return;
+  isAsked = true;
+  void told(async () => (await navigator.storage.persisted()) || navigator.storage.persist());
 }
 
 async function told<T>(ask: () => Promise<T> | undefined): Promise<T | undefined> {

@@ -22,6 +22,8 @@ export interface OpenOptions {
   sync?: 'auto' | 'manual' | undefined;
   /** When a write counts as saved: once the system has it (`relaxed`, the default), or once it is flushed to the disk. */
   durability?: 'relaxed' | 'strict' | undefined;
+  /** Whether to ask the browser, after the first write by a person who has done something on the page, to keep this origin's data even when the disk is nearly full; `true` if left out. `info().storage.persisted` tells what came of it. */
+  persist?: boolean | undefined;
   /** What the server keeps of this device: a name that its owner recognises in a list; and which way its records flow, in each sync that does not ask for one. */
   device?: { name?: string | undefined; direction?: SyncOptions['direction']; mirror?: SyncOptions['mirror'] } | undefined;
   /** The WebAssembly module, where the bundler does not find it by itself: its address, or its bytes. The first `open` decides. */
