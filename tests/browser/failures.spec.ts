@@ -89,43 +89,46 @@ for (const what of ['request', 'answer'] as const) {
   });
 }
 
-test('a server killed at a random moment of a push neither loses nor doubles', async ({ server, context }) => {
+/** Three rounds, each with a user and a moment of its own; `SEED` repeats them. */
+async function atRandomMoments(work: (user: string, millis: number) => Promise<void>): Promise<void> {
   const seed = Number(process.env.SEED ?? Date.now() % 100_000);
   console.log(`SEED=${seed}`);
   let state = seed;
   for (let round = 0; round < 3; round += 1) {
     state = (state * 48_271 + 11) % 2_147_483_647;
-    const device = await Device.open(context, server, `round ${round}`);
+    await work(`round ${round}`, state % 900);
+  }
+}
+
+test('a server killed at a random moment of a push neither loses nor doubles', async ({ server, context }) => {
+  await atRandomMoments(async (user, millis) => {
+    const device = await Device.open(context, server, user);
     await device.create('note', notes(MANY));
     const syncing = device.trySync();
-    await device.page.waitForTimeout(state % 900);
+    await device.page.waitForTimeout(millis);
     await server.kill();
     await syncing;
     await server.start();
     expect((await device.sync()).in_sync).toBe(true);
-    const truth = await server.truth(`round ${round}`);
+    const truth = await server.truth(user);
     expect(truth).toHaveLength(MANY);
     expect(new Set(truth.map(record => (record.value as Note).number)).size).toBe(MANY);
     await device.close();
-  }
+  });
 });
 
 test('a tab killed at a random moment of a sync goes on where it was', async ({ server, context }) => {
-  const seed = Number(process.env.SEED ?? Date.now() % 100_000);
-  console.log(`SEED=${seed}`);
-  let state = seed;
-  for (let round = 0; round < 3; round += 1) {
-    state = (state * 48_271 + 11) % 2_147_483_647;
-    const device = await Device.open(context, server, `round ${round}`);
+  await atRandomMoments(async (user, millis) => {
+    const device = await Device.open(context, server, user);
     await device.create('note', notes(MANY));
     void device.trySync().catch(() => undefined);
-    await device.page.waitForTimeout(state % 900);
+    await device.page.waitForTimeout(millis);
     await device.close();
-    const again = await Device.open(context, server, `round ${round}`);
+    const again = await Device.open(context, server, user);
     expect(await again.all('note')).toHaveLength(MANY);
     expect((await again.sync()).in_sync).toBe(true);
-    expect(await server.truth(`round ${round}`)).toHaveLength(MANY);
+    expect(await server.truth(user)).toHaveLength(MANY);
     expect((await again.info()).pending).toBe(0);
     await again.close();
-  }
+  });
 });
