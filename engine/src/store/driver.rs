@@ -159,6 +159,10 @@ impl<P: Pages> Store<P> {
             Lack::Missing(ids) => ids,
             Lack::Damaged(id) => return Err(StoreError::Unreadable(id)),
         };
+        // Who lacks what was fetched for it will lack it for ever.
+        if let Some(id) = ids.iter().find(|id| held.get(id).is_some()) {
+            return Err(StoreError::Unreadable(*id));
+        }
         let found = self.pages.read(&ids).await?;
         let mut cache = self.cache.borrow_mut();
         for (id, bytes) in ids.into_iter().zip(found) {

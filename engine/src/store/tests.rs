@@ -477,3 +477,17 @@ fn rule_s11_a_damaged_page_is_found_and_takes_nothing_else_with_it() {
         assert!(id == ids[0] || !left.is_empty(), "round {round}");
     }
 }
+
+#[pollster::test]
+async fn who_lacks_what_was_fetched_for_it_is_not_asked_for_ever() {
+    let store = Store::new(MemoryPages::new(), 2_000);
+    let id = PageId([7; 16]);
+    let mut looks = 0;
+    let outcome = store
+        .read(|_| {
+            looks += 1;
+            Err::<(), _>(TreeError::missing(vec![id]))
+        })
+        .await;
+    assert_eq!((outcome, looks), (Err(StoreError::Unreadable(id)), 2));
+}
