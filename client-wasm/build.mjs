@@ -2,6 +2,7 @@
 // they share in chunks, the types, and the WebAssembly module: as it is, and packed into a text.
 import { build } from 'esbuild';
 import { copyFile, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { basename } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { constants, deflateRawSync } from 'node:zlib';
 
@@ -18,7 +19,12 @@ const packed = {
 await rm(here('dist'), { recursive: true, force: true });
 await mkdir(here('dist'), { recursive: true });
 await build({
-  entryPoints: ['index', 'inline'].map(entry => here(`js/${entry}.ts`)),
+  entryPoints: {
+    index: here('js/index.ts'),
+    inline: here('js/inline.ts'),
+    'service-worker': here('js/service-worker/worker.ts'),
+    'background-sync': here('js/service-worker/page.ts'),
+  },
   outdir: here('dist'),
   bundle: true,
   splitting: true,
@@ -36,3 +42,6 @@ const deflated = deflateRawSync(await readFile(here('wasm/tidemark_bg.wasm')), {
 await writeFile(here('dist/packed.js'), `export default${JSON.stringify(deflated.toString('base64'))};\n`);
 await copyFile(here('wasm/tidemark_bg.wasm'), here('dist/tidemark_bg.wasm'));
 await copyFile(here('js/tidemark.d.ts'), here('dist/index.d.ts'));
+for (const types of ['service-worker/service-worker.d.ts', 'service-worker/background-sync.d.ts']) {
+  await copyFile(here(`js/${types}`), here(`dist/${basename(types)}`));
+}

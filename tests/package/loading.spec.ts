@@ -1,16 +1,9 @@
 // What is published works where it is said to: in the page, in a Worker and in a service worker,
 // however the app's files get there.
 
-import { expect, test, type Page } from '@playwright/test';
-import { install, type Installed } from './archive.ts';
+import { expect, type Page } from '@playwright/test';
+import { test } from './archive.ts';
 import { ways, type Site } from './ways.ts';
-
-let app: Installed;
-
-test.beforeAll(() => {
-  app = install();
-});
-test.afterAll(() => app.remove());
 
 /** What the app's page says when it is done. */
 async function resultOf(page: Page, url: string): Promise<string> {
@@ -25,7 +18,7 @@ for (const { name, places, make } of ways) {
   test.describe(name, () => {
     let site: Site;
 
-    test.beforeAll(async () => {
+    test.beforeAll(async ({ app }) => {
       site = await make(app.folder);
     });
     test.afterAll(() => site.close());

@@ -1,12 +1,12 @@
 // The ways in which an app's files reach the browser: as they are, or through a bundler with next to
 // no settings. Each makes a site of tests/package/app with the package as it was installed.
 
-import resolvePlugin from '@rollup/plugin-node-resolve';
+import { nodeResolve } from '@rollup/plugin-node-resolve';
 import { build as esbuild } from 'esbuild';
 import { cpSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { rollup } from 'rollup';
-import { build as viteBuild, createServer } from 'vite';
+import { build as viteBuild, createServer, defaultClientConditions } from 'vite';
 import webpack from 'webpack';
 import { serve } from './archive.ts';
 
@@ -69,6 +69,8 @@ const viteBuilt: Way = {
     });
     await viteBuild({
       ...common,
+      // In a classic script there is no `import.meta.url` to find a file by.
+      resolve: { conditions: ['inline', ...defaultClientConditions] },
       build: {
         outDir,
         emptyOutDir: false,
@@ -132,7 +134,7 @@ const rollupWay: Way = {
   places: EVERYWHERE,
   async make(folder) {
     const dir = join(folder, 'out-rollup');
-    const plugins = [resolvePlugin({ browser: true, exportConditions: ['inline'] })];
+    const plugins = [nodeResolve({ browser: true, exportConditions: ['inline'] })];
     const modules = await rollup({ input: ['main', 'worker', 'sw-module'].map(name => join(folder, `${name}.js`)), plugins });
     await modules.write({ dir });
     const classic = await rollup({ input: join(folder, 'sw.js'), plugins });
