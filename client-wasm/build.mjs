@@ -24,6 +24,7 @@ await build({
     inline: here('js/inline.ts'),
     'service-worker': here('js/service-worker/worker.ts'),
     'background-sync': here('js/service-worker/page.ts'),
+    testing: here('js/testing/index.ts'),
   },
   outdir: here('dist'),
   bundle: true,
@@ -33,6 +34,7 @@ await build({
   target: 'es2022',
   minify: true,
   plugins: [packed],
+  external: ['node:*', 'fake-indexeddb'],
   // Shipped with its sources: what a person steps through is what was written.
   sourcemap: 'linked',
   legalComments: 'none',
@@ -42,6 +44,6 @@ const deflated = deflateRawSync(await readFile(here('wasm/tidemark_bg.wasm')), {
 await writeFile(here('dist/packed.js'), `export default${JSON.stringify(deflated.toString('base64'))};\n`);
 await copyFile(here('wasm/tidemark_bg.wasm'), here('dist/tidemark_bg.wasm'));
 await copyFile(here('js/tidemark.d.ts'), here('dist/index.d.ts'));
-for (const types of ['service-worker/service-worker.d.ts', 'service-worker/background-sync.d.ts']) {
+for (const types of ['service-worker/service-worker.d.ts', 'service-worker/background-sync.d.ts', 'testing/testing.d.ts']) {
   await copyFile(here(`js/${types}`), here(`dist/${basename(types)}`));
 }

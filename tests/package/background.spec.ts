@@ -116,7 +116,7 @@ for (const [way, { type, make }] of Object.entries(ways)) {
   });
 }
 
-test('a page that goes with something pending has asked the browser to sync it', async ({ app, context, server }) => {
+test('what is pending as a page goes is synced at once, by the service worker that it tells', async ({ app, context, server }) => {
   const { page, close } = await pageWithPending(context, await ways.esbuild!.make(app), server);
   const answer = await page.evaluate(async () => (await window.app.requestBackgroundSync(window.begun.db)).sync);
   expect(answer).toBe('ready');
@@ -124,6 +124,19 @@ test('a page that goes with something pending has asked the browser to sync it',
 
   await page.goto('about:blank');
   await expect.poll(async () => (await server.truth('ada')).length, { timeout: 20_000 }).toBe(1);
+  close();
+});
+
+test('a page without a network has asked the browser to sync once there is one', async ({ app, context, server }) => {
+  const { page, close } = await pageWithPending(context, await ways.esbuild!.make(app), server);
+  await page.evaluate(async () => void (await window.app.requestBackgroundSync(window.begun.db)));
+  // Only the page believes that there is none: so the browser fires the event as soon as it is asked.
+  await page.evaluate(() => {
+    Object.defineProperty(navigator, 'onLine', { value: false });
+    dispatchEvent(new Event('offline'));
+  });
+  await expect.poll(async () => (await server.truth('ada')).length, { timeout: 20_000 }).toBe(1);
+  await expect.poll(() => outcomes(context)).toContain('done');
   close();
 });
 

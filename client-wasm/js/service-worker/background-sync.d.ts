@@ -25,5 +25,8 @@ export interface BackgroundSync {
   stop(): void;
 }
 
-/** Asks the browser for syncs of its own, where it has them; elsewhere it does nothing, and says so. */
+/**
+ * Asks the browser for syncs of its own, where it has them, and says where it has not. In every
+ * browser the service worker is told to sync as the page goes while something is pending.
+ */
 export function requestBackgroundSync(database: Database, options?: BackgroundSyncOptions): Promise<BackgroundSync>;

@@ -14,11 +14,13 @@ const HOUR_MILLIS = 3_600_000;
 export async function requestBackgroundSync(database: Database, options: BackgroundSyncOptions = {}): Promise<BackgroundSync> {
   const registration = options.registration ?? (await ownRegistration());
   if (typeof registration === 'string') return { sync: registration, periodic: registration, stop() {} };
-  const { sync } = registration as Registration;
   const periodic = await askPeriodic(registration, options.everyHours ?? 12);
-  if (!sync) return { sync: 'not_supported', periodic, stop() {} };
-  if ((await permission('background-sync')) === 'denied') return { sync: 'denied', periodic, stop() {} };
-  return { sync: 'ready', periodic, stop: askWhenNeeded(database, sync) };
+  return { sync: await ability(registration), periodic, stop: askWhenNeeded(database, registration) };
+}
+
+async function ability({ sync }: Registration): Promise<BackgroundSyncAnswer> {
+  if (!sync) return 'not_supported';
+  return (await permission('background-sync')) === 'denied' ? 'denied' : 'ready';
 }
 
 /** The page's service worker, once it is active. */
@@ -30,10 +32,13 @@ async function ownRegistration(): Promise<ServiceWorkerRegistration | Background
 }
 
 /** Asks for a sync whenever something is pending that this page may not live to send. */
-function askWhenNeeded(database: Database, sync: NonNullable<Registration['sync']>): () => void {
+function askWhenNeeded(database: Database, { active, sync }: Registration): () => void {
   const ask = (): void => {
-    if (navigator.onLine && document.visibilityState === 'visible') return;
-    if (pending(database) > 0) sync.register(TAG).catch(() => undefined);
+    const isHidden = document.visibilityState === 'hidden';
+    if ((navigator.onLine && !isHidden) || pending(database) === 0) return;
+    sync?.register(TAG).catch(() => undefined);
+    // A page on its way out may be too late to register: then the worker, which lives on for a while, tries at once.
+    if (isHidden) active?.postMessage(TAG);
   };
   const stopListening = database.on('status', ask);
   globalThis.addEventListener('offline', ask);

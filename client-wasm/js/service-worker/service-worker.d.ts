@@ -14,7 +14,7 @@ type Told = BackgroundDatabase | readonly BackgroundDatabase[] | null | undefine
 
 /**
  * Syncs at each `sync` and `periodicsync` event that `requestBackgroundSync` of
- * `tidemark/background-sync` asked for in the page. Call it once, as the service worker's script runs: browsers want
+ * `tidemark/background-sync` asked for in the page, and as a page goes while something is pending. Call it once, as the service worker's script runs: browsers want
  * listeners to be there from the start.
  *
  * A sync that could not reach the server fails the event, and the browser tries again. What waits for a

@@ -26,6 +26,10 @@ export function syncInBackground(databases: BackgroundDatabases): void {
       if (tag === TAG) (event as SyncEvent).waitUntil(syncAll(databases));
     });
   }
+  globalThis.addEventListener('message', event => {
+    // Where this fails, the event that the page asked for comes later; or the next page does.
+    if (event.data === TAG) (event as unknown as SyncEvent).waitUntil(syncAll(databases).catch(() => undefined));
+  });
 }
 
 /** Syncs them all, each whatever becomes of the others; fails where trying again may help. */
