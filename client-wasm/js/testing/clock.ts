@@ -81,8 +81,7 @@ export class FakeClock implements Clock {
 
   set(time: string | number | Date): void {
     this.#installed();
-    const now = new Date(time).getTime();
-    if (!Number.isFinite(now)) throw invalid(`${String(time)} is no time`, "For example: clock.set('2026-01-01T12:00:00Z').");
+    const now = millisOf(time);
     // A person set the clock: what waits for so and so long goes on waiting as long.
     for (const timer of this.#timers.values()) timer.at += now - this.now;
     this.#now = now;
@@ -110,6 +109,13 @@ export class FakeClock implements Clock {
     const due = [...this.#timers.values()].filter(({ at }) => at <= until);
     return due.sort((one, other) => one.at - other.at || one.id - other.id)[0];
   }
+}
+
+/** A moment in milliseconds since 1970. */
+export function millisOf(time: string | number | Date): number {
+  const millis = new Date(time).getTime();
+  if (!Number.isFinite(millis)) throw invalid(`${String(time)} is no time`, "For example: '2026-01-01T12:00:00Z'.");
+  return millis;
 }
 
 /** What Node's `setTimeout` gives: code that never sees another one calls its methods. */

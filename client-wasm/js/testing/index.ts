@@ -2,7 +2,7 @@
 import { invalid } from '../error.ts';
 import { open } from '../inline.ts';
 import type { Database } from '../tidemark.d.ts';
-import { FakeClock } from './clock.ts';
+import { FakeClock, millisOf } from './clock.ts';
 import { Memory } from './memory.ts';
 import { FakeServer } from './server.ts';
 import type { DeviceOptions, Testing, TestingOptions } from './testing.d.ts';
@@ -11,17 +11,18 @@ let underWay: Testing | undefined;
 
 export async function startTesting(options: TestingOptions = {}): Promise<Testing> {
   if (underWay) throw invalid('a test is under way already', 'End it first: await testing.end().');
+  const now = options.now === undefined ? undefined : millisOf(options.now);
   const memory = await Memory.install();
   const clock: FakeClock = new FakeClock(() => memory.isBusy || server.isBusy);
   const server = new FakeServer(() => clock.now);
-  if (options.now !== undefined) clock.install(new Date(options.now).getTime());
+  if (now !== undefined) clock.install(now);
   server.install();
   // Its work is done by threads, whose time no clock here knows; who has it not sends plainly.
   const compression = Object.getOwnPropertyDescriptor(globalThis, 'CompressionStream');
   Reflect.deleteProperty(globalThis, 'CompressionStream');
   const opened: Database[] = [];
 
-  underWay = {
+  const testing: Testing = {
     server,
     clock,
     async open({ user = 'user', ...device }: DeviceOptions = {}) {
@@ -31,6 +32,7 @@ export async function startTesting(options: TestingOptions = {}): Promise<Testin
       return database;
     },
     async end() {
+      if (underWay !== testing) return;
       await Promise.all(opened.map(database => database.close().catch(() => undefined)));
       if (compression) Object.defineProperty(globalThis, 'CompressionStream', compression);
       server.remove();
@@ -39,5 +41,6 @@ export async function startTesting(options: TestingOptions = {}): Promise<Testin
       underWay = undefined;
     },
   };
-  return underWay;
+  underWay = testing;
+  return testing;
 }

@@ -1,4 +1,5 @@
 /** The server that a test steers: it answers `fetch` to its address, with no network. */
+import { TidemarkError } from '../error.ts';
 import { Refused } from './refused.ts';
 import { Sessions } from './sessions.ts';
 import type { Failure, OtherDevice, Server, TruthRecord } from './testing.d.ts';
@@ -75,7 +76,7 @@ export class FakeServer implements Server {
     const now = (): string => new Date(this.#now()).toISOString();
     const current = (key: string): string => {
       const version = truth.at(key, truth.head);
-      if (!version || version.deleted) throw new Refused('not_found', `there is no record ${key} in the truth of ${user}`);
+      if (!version || version.deleted) throw new TidemarkError('not_found', `${user} has no record ${key} on the server`, 'Take a key of server.records(user), or what create gave.');
       return version.checkin;
     };
     return {

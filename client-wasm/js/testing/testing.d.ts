@@ -28,7 +28,7 @@ export interface Testing {
    * lives in the same memory.
    */
   open(options?: DeviceOptions): Promise<Database>;
-  /** Closes what `open` opened, forgets it all, and puts back what the process had. */
+  /** Closes what `open` opened (what the app opened is the app's to close), forgets it all, and puts back what the process had. */
   end(): Promise<void>;
 }
 

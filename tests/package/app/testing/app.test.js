@@ -158,3 +158,11 @@ test('at the end the process has what it had before', async () => {
   await assert.rejects(testing.clock.advance(1), { code: 'invalid' });
   await assert.rejects(startTesting(), { code: 'invalid' });
 });
+
+test('what cannot be is told at once', async () => {
+  assert.throws(() => testing.clock.set('tomorrow'), { code: 'invalid' });
+  assert.throws(() => testing.server.device('user').delete('nothing'), { code: 'not_found' });
+  await testing.end();
+  await testing.end();
+  await assert.rejects(startTesting({ now: 'tomorrow' }), { code: 'invalid' });
+});
