@@ -2,9 +2,20 @@
 // they share in chunks, the types, and the WebAssembly module: as it is, and packed into a text.
 import { build } from 'esbuild';
 import { copyFile, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
-import { basename } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { constants, deflateRawSync } from 'node:zlib';
+
+/** Each entry's name in dist/, its source in js/ and its types there, where they are not another's. */
+const ENTRIES = [
+  ['index', 'index.ts', 'tidemark.d.ts'],
+  ['inline', 'inline.ts'],
+  ['service-worker', 'service-worker/worker.ts', 'service-worker/service-worker.d.ts'],
+  ['background-sync', 'service-worker/page.ts', 'service-worker/background-sync.d.ts'],
+  ['testing', 'testing/index.ts', 'testing/testing.d.ts'],
+];
+
+/** What an entry takes from the app, or from Node. */
+const EXTERNAL = ['fake-indexeddb', 'node:*'];
 
 const here = path => fileURLToPath(new URL(path, import.meta.url));
 
@@ -19,13 +30,7 @@ const packed = {
 await rm(here('dist'), { recursive: true, force: true });
 await mkdir(here('dist'), { recursive: true });
 await build({
-  entryPoints: {
-    index: here('js/index.ts'),
-    inline: here('js/inline.ts'),
-    'service-worker': here('js/service-worker/worker.ts'),
-    'background-sync': here('js/service-worker/page.ts'),
-    testing: here('js/testing/index.ts'),
-  },
+  entryPoints: Object.fromEntries(ENTRIES.map(([name, source]) => [name, here(`js/${source}`)])),
   outdir: here('dist'),
   bundle: true,
   splitting: true,
@@ -34,7 +39,7 @@ await build({
   target: 'es2022',
   minify: true,
   plugins: [packed],
-  external: ['node:*', 'fake-indexeddb'],
+  external: EXTERNAL,
   // Shipped with its sources: what a person steps through is what was written.
   sourcemap: 'linked',
   legalComments: 'none',
@@ -43,7 +48,6 @@ await build({
 const deflated = deflateRawSync(await readFile(here('wasm/tidemark_bg.wasm')), { level: constants.Z_BEST_COMPRESSION });
 await writeFile(here('dist/packed.js'), `export default${JSON.stringify(deflated.toString('base64'))};\n`);
 await copyFile(here('wasm/tidemark_bg.wasm'), here('dist/tidemark_bg.wasm'));
-await copyFile(here('js/tidemark.d.ts'), here('dist/index.d.ts'));
-for (const types of ['service-worker/service-worker.d.ts', 'service-worker/background-sync.d.ts', 'testing/testing.d.ts']) {
-  await copyFile(here(`js/${types}`), here(`dist/${basename(types)}`));
+for (const [name, , types] of ENTRIES) {
+  if (types) await copyFile(here(`js/${types}`), here(`dist/${name}.d.ts`));
 }
