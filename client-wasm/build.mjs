@@ -1,24 +1,53 @@
-// Builds dist/ from js/ and from what wasm-pack left in wasm/: one ES module, its types, and
-// the WebAssembly module beside it, which every bundler finds by `new URL(…, import.meta.url)`.
+// Builds dist/ from js/ and from what wasm-pack left in wasm/: an ES module for each entry, what
+// they share in chunks, the types, and the WebAssembly module: as it is, and packed into a text.
 import { build } from 'esbuild';
-import { copyFile, mkdir, rm } from 'node:fs/promises';
+import { copyFile, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
+import { constants, deflateRawSync } from 'node:zlib';
+
+/** Each entry's name in dist/, its source in js/ and its types there, where they are not another's. */
+const ENTRIES = [
+  ['index', 'index.ts', 'tidemark.d.ts'],
+  ['inline', 'inline.ts'],
+  ['service-worker', 'service-worker/worker.ts', 'service-worker/service-worker.d.ts'],
+  ['background-sync', 'service-worker/page.ts', 'service-worker/background-sync.d.ts'],
+  ['testing', 'testing/index.ts', 'testing/testing.d.ts'],
+];
+
+/** What an entry takes from the app, or from Node. */
+const EXTERNAL = ['fake-indexeddb', 'node:*'];
 
 const here = path => fileURLToPath(new URL(path, import.meta.url));
+
+/** What is written here below, after the bundles: no bundle is to hold it, nor any map. */
+const packed = {
+  name: 'packed',
+  setup({ onResolve }) {
+    onResolve({ filter: /^\.\/packed\.js$/ }, ({ path }) => ({ path, external: true }));
+  },
+};
 
 await rm(here('dist'), { recursive: true, force: true });
 await mkdir(here('dist'), { recursive: true });
 await build({
-  entryPoints: [here('js/index.ts')],
-  outfile: here('dist/index.js'),
+  entryPoints: Object.fromEntries(ENTRIES.map(([name, source]) => [name, here(`js/${source}`)])),
+  outdir: here('dist'),
   bundle: true,
+  splitting: true,
+  chunkNames: 'shared-[hash]',
   format: 'esm',
   target: 'es2022',
   minify: true,
+  plugins: [packed],
+  external: EXTERNAL,
   // Shipped with its sources: what a person steps through is what was written.
   sourcemap: 'linked',
   legalComments: 'none',
   logLevel: 'warning',
 });
+const deflated = deflateRawSync(await readFile(here('wasm/tidemark_bg.wasm')), { level: constants.Z_BEST_COMPRESSION });
+await writeFile(here('dist/packed.js'), `export default${JSON.stringify(deflated.toString('base64'))};\n`);
 await copyFile(here('wasm/tidemark_bg.wasm'), here('dist/tidemark_bg.wasm'));
-await copyFile(here('js/tidemark.d.ts'), here('dist/index.d.ts'));
+for (const [name, , types] of ENTRIES) {
+  if (types) await copyFile(here(`js/${types}`), here(`dist/${name}.d.ts`));
+}

@@ -3,18 +3,21 @@ import initialise from '../wasm/tidemark.js';
 import { invalid, TidemarkError } from './error.ts';
 import type { OpenOptions } from './tidemark.d.ts';
 
+/** Gives the module: its address, its bytes, or itself. */
+export type Source = () => NonNullable<OpenOptions['wasm']> | Promise<BufferSource>;
+
 let loading: Promise<unknown> | undefined;
 
-/** Loads the module, from where the bundler put it or from where the app says. */
-export async function load(wasm: OpenOptions['wasm']): Promise<void> {
+/** Loads the module, if that is not done yet. */
+export async function load(source: Source): Promise<void> {
   if (typeof WebAssembly === 'undefined') throw unsupported('this browser has no WebAssembly');
-  loading ??= initialise(wasm === undefined ? undefined : { module_or_path: wasm });
   try {
+    loading ??= initialise({ module_or_path: source() });
     await loading;
   } catch (error) {
     // Not kept: the network may be there the next time.
     loading = undefined;
-    const help = 'Check that the page can reach tidemark_bg.wasm, or tell `open` where it is with the option `wasm`.';
+    const help = 'Check that the page can reach tidemark_bg.wasm and that its content security policy allows wasm-unsafe-eval, or give `open` the module with the option `wasm`.';
     throw new TidemarkError('offline', 'the WebAssembly module could not be loaded', help, { cause: error });
   }
 }

@@ -5,6 +5,8 @@ export function joinTabs(database: string, heard: (name: string, detail: unknown
   try {
     const channel = new BroadcastChannel(`tidemark:${database}`);
     channel.onmessage = ({ data: [name, detail] }: MessageEvent<[string, unknown]>) => heard(name, detail);
+    // Node would not come to its end while one is open.
+    (channel as { unref?: () => void }).unref?.();
     return channel;
   } catch {
     // Then the tabs learn of each other's commits later.

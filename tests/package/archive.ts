@@ -1,5 +1,6 @@
 // The archive that script/package made, installed in a folder of its own, as an app would.
 
+import { test as base } from '@playwright/test';
 import { execFileSync } from 'node:child_process';
 import { cpSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
@@ -19,20 +20,38 @@ export interface Installed {
   remove(): void;
 }
 
-/** Installs the newest archive, with no network: the package needs nothing else. */
-export function install(): Installed {
-  const { version } = JSON.parse(readFileSync(join(root, 'client-wasm/package.json'), 'utf8'));
-  const archive = join(root, `dist/tidemark-${version}.tgz`);
+const { version } = JSON.parse(readFileSync(join(root, 'client-wasm/package.json'), 'utf8'));
+
+/** The newest archive. */
+export const archive = join(root, `dist/tidemark-${version}.tgz`);
+
+/** Beside the package, what its `tidemark/testing` asks an app to install; a copy that this workspace has. */
+const indexedDb = join(root, 'node_modules/fake-indexeddb');
+
+/** Installs the archive, with no network: the package itself needs nothing else. */
+function install(): Installed {
   const contents = execFileSync('tar', ['-tzf', archive], { encoding: 'utf8' }).trim().split('\n');
   const folder = mkdtempSync(join(tmpdir(), 'tidemark-package-'));
   cpSync(join(here, 'app'), folder, { recursive: true });
   writeFileSync(join(folder, 'package.json'), JSON.stringify({ name: 'app', private: true, type: 'module' }));
-  execFileSync('npm', ['install', '--offline', '--ignore-scripts', '--no-save', '--omit=peer', archive], {
+  execFileSync('npm', ['install', '--offline', '--ignore-scripts', '--no-save', '--omit=peer', archive, indexedDb], {
     cwd: folder,
     stdio: 'pipe',
   });
   return { folder, contents, remove: () => rmSync(folder, { recursive: true, force: true }) };
 }
+
+/** A test with the app's folder, which is installed once. */
+export const test = base.extend<object, { app: Installed }>({
+  app: [
+    async ({}, use) => {
+      const app = install();
+      await use(app);
+      app.remove();
+    },
+    { scope: 'worker' },
+  ],
+});
 
 const types: Record<string, string> = {
   '.html': 'text/html; charset=utf-8',

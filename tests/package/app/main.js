@@ -1,24 +1,33 @@
-// An app that keeps a record, opens the same database again and finds it there. It uses nothing
-// but the package's public face, and no network.
+// Uses the package where the address says: in the page, in a Worker or in a service worker. What
+// came of it becomes the page's title.
 
-import { open } from 'tidemark';
+import { told } from './use.js';
 
-async function main() {
-  const options = { name: 'packaged', sync: 'manual' };
-  const first = await open(options);
-  const made = await first.collection('todo').create({ title: 'Buy milk', done: false });
-  await first.collection('todo').update(made.key, { done: true });
-  await first.close();
-
-  const second = await open(options);
-  const todos = second.collection('todo');
-  const found = await todos.find({ where: { done: true } });
-  const one = await todos.get(made.key);
-  await second.destroy({ evenIfPending: true });
-  return { pending: made.is_pending, title: one?.value.title, done: one?.value.done, found: found.length };
+function inWorker() {
+  const worker = new Worker(new URL('./worker.js', import.meta.url), { type: 'module' });
+  return new Promise((resolve, reject) => {
+    worker.onmessage = ({ data }) => resolve(data);
+    worker.onerror = event => reject(new Error(`the Worker did not start: ${event.message}`));
+  });
 }
 
-main().then(
-  result => (document.title = JSON.stringify(result)),
+async function inServiceWorker(script, type) {
+  await navigator.serviceWorker.register(script, { type });
+  const { active } = await navigator.serviceWorker.ready;
+  return new Promise(resolve => {
+    navigator.serviceWorker.onmessage = ({ data }) => resolve(data);
+    active.postMessage('use');
+  });
+}
+
+const places = {
+  page: told,
+  worker: inWorker,
+  'service-worker-module': () => inServiceWorker('sw-module.js', 'module'),
+  'service-worker-classic': () => inServiceWorker('sw-classic.js', 'classic'),
+};
+
+places[new URLSearchParams(location.search).get('in') ?? 'page']().then(
+  result => (document.title = result),
   error => (document.title = `failed: ${error?.stack ?? error}`),
 );

@@ -1,0 +1,3 @@
+// The service worker where it is served as it is written.
+
+import './sw.js';
