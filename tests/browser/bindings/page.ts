@@ -16,9 +16,20 @@ export interface Subscriptions {
   begun: number;
 }
 
+/** What the modules for Vue, Svelte and Solid put on `window`. */
+interface Scene {
+  mount(): void;
+  fail(): void;
+  showDone(): void;
+  unmount(): void;
+  store(): void;
+  derived(): Promise<unknown[]>;
+}
+
 declare global {
   interface Window {
     subscriptions: Subscriptions;
+    scene: Partial<Scene> & Pick<Scene, 'mount' | 'fail' | 'showDone' | 'unmount'>;
   }
 }
 
@@ -26,7 +37,7 @@ declare global {
 export async function run(device: Device, source: string): Promise<void> {
   await device.page.evaluate(countSubscriptions);
   await device.page.addScriptTag({ type: 'module', content: await bundled(source) });
-  await device.page.waitForFunction(() => 'scenes' in window);
+  await device.page.waitForFunction(() => 'react' in window || 'scene' in window);
 }
 
 export function subscriptions(device: Device): Promise<Subscriptions> {

@@ -149,7 +149,7 @@ function Failing({ suspense }: { suspense: boolean }) {
 
 declare global {
   interface Window {
-    scenes: typeof scenes;
+    react: typeof scenes;
   }
 }
-window.scenes = scenes;
+window.react = scenes;
