@@ -1,6 +1,6 @@
 // What the tests show with React, each scene mounted on its own in an element of the page.
 
-import { Component, memo, StrictMode, Suspense, startTransition, useState, type ReactNode } from 'react';
+import { Component, memo, StrictMode, Suspense, startTransition, useLayoutEffect, useState, type ReactNode } from 'react';
 import { createRoot, hydrateRoot, type Root } from 'react-dom/client';
 import type { Database, Query } from 'tidemark';
 import { TidemarkProvider, useConflicts, useDatabase, useDoc, useQuery, useSyncStatus } from 'tidemark/react';
@@ -54,7 +54,7 @@ function Inline() {
 let show: (title: string | undefined) => void;
 const fallbacks = { seen: 0 };
 function Fallback() {
-  fallbacks.seen += 1;
+  useLayoutEffect(() => void (fallbacks.seen += 1));
   return <p id="fallback">waiting</p>;
 }
 
