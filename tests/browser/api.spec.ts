@@ -87,15 +87,15 @@ test('a watch tells a read that fails, and the next commit reads again', async (
   const device = await Device.open(context, server, 'alice');
   const tab = await otherTab(device, server);
   await tab.evaluate(() => {
-    const { transaction } = IDBDatabase.prototype;
+    const { get, getAll } = IDBObjectStore.prototype;
     const broken = (): never => {
-      throw new DOMException('no transaction today', 'UnknownError');
+      throw new DOMException('nothing can be read today', 'DataError');
     };
     // Once a commit is known, the pages that it wrote cannot be read.
-    const stop = window.db.on('change', () => Object.assign(IDBDatabase.prototype, { transaction: broken }));
+    const stop = window.db.on('change', () => Object.assign(IDBObjectStore.prototype, { get: broken, getAll: broken }));
     const mend = (): void => {
       stop();
-      Object.assign(IDBDatabase.prototype, { transaction });
+      Object.assign(IDBObjectStore.prototype, { get, getAll });
     };
     const heard: unknown[] = [];
     Object.assign(window, { heard, mend });

@@ -79,12 +79,15 @@ function Cell() {
 }
 
 let grow: () => void;
-const slices: { renders: number } = { renders: 0 };
 function Grid() {
-  const [size, setSize] = useState(1);
+  const [size, setSize] = useState(0);
   grow = () => startTransition(() => setSize(60));
-  slices.renders += 1;
   return <ul>{Array.from({ length: size }, (_, at) => <Cell key={at} />)}</ul>;
+}
+
+function Failing({ suspense }: { suspense: boolean }) {
+  const rows = useQuery<Todo>('todo', { limit: 1 }, { suspense });
+  return <p id="mended">{rows?.length}</p>;
 }
 
 class Boundary extends Component<{ children: ReactNode }> {
@@ -117,13 +120,13 @@ function mountPlainly(children: ReactNode): void {
 const scenes = {
   renders,
   fallbacks,
-  slices,
   everything: (of: string) => mount(<><Rows query={{}} /><Rows query={{}} /><Status /><Conflicts /><Chosen of={of} /></>),
   inline: () => mountPlainly(<><Inline /><Status /></>),
   again: () => again(),
   waiting: () => mount(<Boundary><Waiting /></Boundary>),
   show: (title: string | undefined) => show(title),
   grid: () => mountPlainly(<Grid />),
+  cell: () => mountPlainly(<ul><Cell /></ul>),
   grow: () => grow(),
   failing: (suspense: boolean) => mount(<Boundary><Suspense fallback="waiting"><Failing suspense={suspense} /></Suspense></Boundary>),
   opening: (database: Promise<Database>) => mount(<Boundary><Waiting /><Rows query={{}} /><Status /></Boundary>, database),
@@ -138,14 +141,7 @@ const scenes = {
     return complaints;
   },
   unmount: () => root?.unmount(),
-  broken: true,
 };
-
-function Failing({ suspense }: { suspense: boolean }) {
-  const limit = scenes.broken ? -1 : 1;
-  const rows = useQuery<Todo>('todo', { limit }, { suspense });
-  return <p id="mended">{rows?.length}</p>;
-}
 
 declare global {
   interface Window {
