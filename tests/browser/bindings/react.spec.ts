@@ -7,7 +7,7 @@ import { Device } from '../package-page.ts';
 import { expect, test } from '../server.ts';
 import { run, subscriptions } from './page.ts';
 
-/** A local record's key and those of others. */
+/** Values of what is to do. */
 const todos = (...titles: string[]) => titles.map(title => ({ title, done: false }));
 
 /** How long an answer that nobody looks at is kept, and some more. */
@@ -106,12 +106,9 @@ test('one screen shows one state, though records are written while a transition 
   const seen = await page.evaluate(async key => {
     const screens: string[][] = [];
     let written = 0;
-    let isOver = false;
-    const look = (): void => {
-      screens.push([...document.querySelectorAll('.cell')].map(cell => cell.textContent ?? ''));
-      if (!isOver) requestAnimationFrame(look);
-    };
-    look();
+    // After each of React's commits, whether or not it is painted.
+    const look = (): void => void screens.push([...document.querySelectorAll('.cell')].map(cell => cell.textContent ?? ''));
+    new MutationObserver(look).observe(document.body, { subtree: true, childList: true, characterData: true });
     window.react.grow();
     for (let n = 1; n <= 8; n += 1) {
       await window.db.collection<{ title: string }>('todo').update(key, { title: String(n) });
@@ -120,7 +117,6 @@ test('one screen shows one state, though records are written while a transition 
     }
     while (document.querySelectorAll('.cell').length < 60) await new Promise(requestAnimationFrame);
     await new Promise(resolve => setTimeout(resolve, 1_500));
-    isOver = true;
     return { screens, written };
   }, key!);
   expect(seen.screens.filter(cells => new Set(cells).size > 1)).toEqual([]);
