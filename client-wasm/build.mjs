@@ -12,10 +12,14 @@ const ENTRIES = [
   ['service-worker', 'service-worker/worker.ts', 'service-worker/service-worker.d.ts'],
   ['background-sync', 'service-worker/page.ts', 'service-worker/background-sync.d.ts'],
   ['testing', 'testing/index.ts', 'testing/testing.d.ts'],
+  ['react', 'react/index.ts', 'react/react.d.ts'],
+  ['vue', 'vue/index.ts', 'vue/vue.d.ts'],
+  ['svelte', 'svelte/index.ts', 'svelte/svelte.d.ts'],
+  ['solid', 'solid/index.ts', 'solid/solid.d.ts'],
 ];
 
-/** What an entry takes from the app, or from Node. */
-const EXTERNAL = ['fake-indexeddb', 'node:*'];
+/** What an entry takes from the app, or from Node; the bindings take the package's own main entry from there. */
+const EXTERNAL = ['fake-indexeddb', 'node:*', 'tidemark', 'react', 'vue', 'svelte', 'solid-js'];
 
 const here = path => fileURLToPath(new URL(path, import.meta.url));
 

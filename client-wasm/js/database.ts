@@ -260,13 +260,13 @@ class WatchedRecords<T> extends RecordsOf<T> implements Collection<T> {
     this.#database = database;
   }
 
-  watch(query: Query<T>, listener: (rows: Doc<T>[]) => void): () => void {
+  watch(query: Query<T>, listener: (rows: Doc<T>[]) => void, failed: (error: TidemarkError) => void = reportError): () => void {
     const text = queryText(query);
     const source = {
       find: () => this.#database.read(Reading.Find, this.entity, text),
       onChange: (changed: () => void) => this.#database.on('change', changed),
     };
-    return watch<T>(source, listener, thrown => reportError(toError(thrown)));
+    return watch<T>(source, listener, thrown => failed(toError(thrown)));
   }
 
   live(query?: Query<T>): Live<Doc<T>[]> {

@@ -121,8 +121,8 @@ export interface BatchCollection<T = Json> {
 
 /** The records of one entity. Each write settles when it is saved on the device. */
 export interface Collection<T = Json> extends BatchCollection<T> {
-  /** Calls back at once with the present rows, then after each commit that changes them, from this tab, another one, or a sync. The answer is what stops it. */
-  watch(query: Query<T>, listener: (rows: Doc<T>[]) => void): () => void;
+  /** Calls back at once with the present rows, then after each commit that changes them, from this tab, another one, or a sync. The answer is what stops it. A failed read goes to `failed`, or is reported as uncaught; the next commit reads again. */
+  watch(query: Query<T>, listener: (rows: Doc<T>[]) => void, failed?: (error: TidemarkError) => void): () => void;
   /** The same by the contract of Svelte stores: `subscribe` calls back at once and gives what stops it. */
   live(query?: Query<T>): Live<Doc<T>[]>;
   /** Walks over the records that match, without holding them all. It sees changes made while it walks. */

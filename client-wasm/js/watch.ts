@@ -37,6 +37,8 @@ export function watch<T>(source: Source, tell: (rows: Doc<T>[]) => void, fail: (
     if (!isAsking) {
       ask().catch((error: unknown) => {
         isAsking = false;
+        // Whoever was told of a failure is told when it is over, too.
+        known = undefined;
         if (!isStopped) fail(error);
       });
     }

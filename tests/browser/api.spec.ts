@@ -83,6 +83,34 @@ test('tabs see each other at once; watchers hear of each commit that matters, on
   await expect.poll(heard).toEqual([[], [1, 2], [2]]);
 });
 
+test('a watch tells a read that fails, and the next commit reads again', async ({ server, context }) => {
+  const device = await Device.open(context, server, 'alice');
+  const tab = await otherTab(device, server);
+  await tab.evaluate(() => {
+    const { get, getAll } = IDBObjectStore.prototype;
+    const broken = (): never => {
+      throw new DOMException('nothing can be read today', 'DataError');
+    };
+    // Once a commit is known, the pages that it wrote cannot be read.
+    const stop = window.db.on('change', () => Object.assign(IDBObjectStore.prototype, { get: broken, getAll: broken }));
+    const mend = (): void => {
+      stop();
+      Object.assign(IDBObjectStore.prototype, { get, getAll });
+    };
+    const heard: unknown[] = [];
+    Object.assign(window, { heard, mend });
+    window.db.collection('note').watch({}, rows => heard.push(rows.length), error => heard.push(error.code));
+  });
+  const heard = () => tab.evaluate(() => (window as unknown as { heard: unknown[] }).heard);
+  await expect.poll(heard).toEqual([0]);
+  const keys = await device.create('note', Array.from({ length: 2_000 }, (_, n) => ({ n, text: 'long '.repeat(20) })));
+  await expect.poll(heard).toEqual([0, 'storage']);
+  await tab.evaluate(() => (window as unknown as { mend(): void }).mend());
+  await device.delete('note', keys);
+  // What was told before the failure is told once more.
+  await expect.poll(heard).toEqual([0, 'storage', 0]);
+});
+
 test('undefined removes a field; put replaces; delete deletes; undo undoes', async ({ server, context }) => {
   const device = await Device.open(context, server, 'alice');
   const [key] = await device.create('note', [{ a: 1, b: 2 }]);

@@ -79,6 +79,8 @@ export class Demo {
   async deleteList(): Promise<void> {
     await this.page.getByRole('button', { name: 'Delete this list' }).click();
     await this.page.getByRole('dialog').getByRole('button', { name: 'Delete', exact: true }).click();
+    // What is typed before the Inbox is there would be typed into the list that goes.
+    await expect(this.page).toHaveURL(/#\/list\/inbox$/);
   }
 
   /** Syncs in a mode and a direction of the inspector's. */

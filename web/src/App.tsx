@@ -1,12 +1,13 @@
 /** Who is signed in, their database while they are, and what to show meanwhile. */
 import { useCallback, useEffect, useMemo, useState } from 'react';
+import { TidemarkProvider } from 'tidemark/react';
 import { useRegisterSW } from 'virtual:pwa-register/react';
 import { currentUser, forgetCurrentUser, rememberUser } from './accounts';
 import { Importer } from './import/importer';
 import { SessionContext, type Session } from './live';
 import { Steering, SteeringContext } from './steering';
 import { openFor } from './sync';
-import { Failure } from './views/Failure';
+import { Failure, FailureBoundary } from './views/Failure';
 import { Shell, type Update } from './views/Shell';
 import { SignIn } from './views/SignIn';
 import { ToastProvider } from './views/Toasts';
@@ -26,13 +27,17 @@ export function App() {
   if (error !== undefined) return <Failure error={error} />;
   if (!session) return <div className="opening" role="status" aria-label="Opening your records" />;
   return (
-    <SessionContext value={session}>
-      <ToastProvider>
-        <SteeringContext value={session.steering}>
-          <Shell update={update} />
-        </SteeringContext>
-      </ToastProvider>
-    </SessionContext>
+    <TidemarkProvider database={session.database}>
+      <SessionContext value={session}>
+        <ToastProvider>
+          <SteeringContext value={session.steering}>
+            <FailureBoundary>
+              <Shell update={update} />
+            </FailureBoundary>
+          </SteeringContext>
+        </ToastProvider>
+      </SessionContext>
+    </TidemarkProvider>
   );
 }
 

@@ -1,6 +1,5 @@
-/** What two devices did to one record, as rows that a person can compare. Pure, but for the hook. */
+/** What two devices did to one record, as rows that a person can compare. */
 import type { Conflict, Doc, Json } from 'tidemark';
-import { useLive } from './live';
 import type { Version } from './history';
 
 /** One field of a conflict; a side that lacks it has `undefined`. */
@@ -15,18 +14,9 @@ export interface Row {
 export interface Known {
   conflict: Conflict;
   /** The record as it is here, if it is. */
-  doc: Doc | undefined;
+  doc: Doc | null;
   /** This device. */
   me: string;
-}
-
-/** The conflicts that wait for a person; nothing until the first answer. */
-export function useConflicts(): Known[] | undefined {
-  return useLive('conflicts', async (database) => {
-    const [conflicts, { device_uuid: me }] = await Promise.all([database.conflicts(), database.info()]);
-    const docs = await Promise.all(conflicts.map(({ entity, key }) => database.collection(entity).get(key)));
-    return conflicts.map((conflict, at) => ({ conflict, doc: docs[at], me }));
-  }).answer;
 }
 
 /** The fields to compare: those in question, or all where the record as a whole is. */

@@ -1,9 +1,9 @@
 /**
- * Live answers for React: asked once, then again after each change, at most once a frame.
- * Reads only; nothing here writes a record.
+ * What views follow beside what `tidemark/react` gives them: questions of the demo's own, asked once,
+ * then again after each change, at most once a frame; the network and the time. Nothing here writes a record.
  */
-import { createContext, useCallback, useContext, useEffect, useState, useSyncExternalStore } from 'react';
-import type { Database, Doc, Query, SyncStatus } from 'tidemark';
+import { createContext, useContext, useEffect, useState, useSyncExternalStore } from 'react';
+import type { Database } from 'tidemark';
 import type { Importer } from './import/importer';
 
 /** What the signed-in part of the app stands on. */
@@ -63,27 +63,6 @@ export function useLive<R>(name: string, ask: (database: Database) => Promise<R>
 }
 
 const nextFrame = () => new Promise((resolve) => requestAnimationFrame(resolve));
-
-/** The records of an entity that a query finds; nothing until the first answer. */
-export function useQuery<T>(entity: string, query: Query<T> = {}): Doc<T>[] | undefined {
-  const ask = (database: Database) => database.collection<T>(entity).find(query);
-  return useLive(`find ${entity} ${JSON.stringify(query)}`, ask).answer;
-}
-
-/** How many records of an entity a query finds. */
-export function useCount<T>(entity: string, query: Query<T> = {}): number | undefined {
-  const ask = (database: Database) => database.collection<T>(entity).count(query);
-  return useLive(`count ${entity} ${JSON.stringify(query)}`, ask).answer;
-}
-
-/** The state of the sync, as it changes. */
-export function useStatus(): SyncStatus {
-  const { database } = useSession();
-  const subscribe = useCallback((notice: () => void) => database.on('status', notice), [database]);
-  const [, again] = useState(0);
-  useEffect(() => subscribe(() => again((count) => count + 1)), [subscribe]);
-  return database.status;
-}
 
 /** Whether the browser believes that there is a network. */
 export function useOnline(): boolean {

@@ -2,9 +2,10 @@
 import { Check, PencilLine } from 'lucide-react';
 import { useId, useState, type SyntheticEvent } from 'react';
 import type { Choice, Conflict, Json } from 'tidemark';
-import { deviceName, isObject, rowsOf, shown, stands, typed, useConflicts, valueBefore, type Known, type Row, type Side } from '../conflicts';
+import { useConflicts, useDoc } from 'tidemark/react';
+import { deviceName, isObject, rowsOf, shown, stands, typed, valueBefore, type Known, type Row, type Side } from '../conflicts';
 import { useHistory } from '../history';
-import { useNow, useSession } from '../live';
+import { useLive, useNow, useSession } from '../live';
 import { ago, explain, plural } from '../words';
 import { useToast } from './Toasts';
 
@@ -22,13 +23,20 @@ export function ConflictsView() {
           <p>Where two devices change the same thing without a network, both versions are kept and wait here for you.</p>
         </div>
       )}
-      {conflicts?.map((known) => <ConflictCard key={known.conflict.id} known={known} />)}
+      {conflicts?.map((conflict) => <ConflictWithDoc key={conflict.id} conflict={conflict} />)}
     </section>
   );
 }
 
 function summary(count: number): string {
   return count === 0 ? 'Nothing to settle' : `${plural(count, 'change')} made in two places; say which one holds`;
+}
+
+/** Shown once it is known how the record is here, and which device this is. */
+function ConflictWithDoc({ conflict }: { conflict: Conflict }) {
+  const doc = useDoc(conflict.entity, conflict.key);
+  const me = useLive('me', (database) => database.info()).answer?.device_uuid;
+  return doc === undefined || me === undefined ? null : <ConflictCard known={{ conflict, doc, me }} />;
 }
 
 function ConflictCard({ known }: { known: Known }) {

@@ -1,5 +1,5 @@
-/** Shown when the database cannot be opened at all. */
-import { useState } from 'react';
+/** Shown when the database cannot be opened at all, or not be read. */
+import { Component, useState, type ReactNode } from 'react';
 import { forgetCurrentUser } from '../accounts';
 import { explain } from '../words';
 import { Mark } from './Mark';
@@ -25,4 +25,17 @@ export function Failure({ error }: { error: unknown }) {
       </div>
     </main>
   );
+}
+
+/** Shows what went wrong in what it holds, instead of it. */
+export class FailureBoundary extends Component<{ children: ReactNode }, { error?: unknown }> {
+  override state: { error?: unknown } = {};
+
+  static getDerivedStateFromError(error: unknown): { error: unknown } {
+    return { error };
+  }
+
+  override render(): ReactNode {
+    return 'error' in this.state ? <Failure error={this.state.error} /> : this.props.children;
+  }
 }

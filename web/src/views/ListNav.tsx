@@ -1,9 +1,10 @@
 /** The lists, with how much is left on each, and a way to make another. */
 import { Inbox, List as ListIcon, Plus } from 'lucide-react';
 import { useState, type SyntheticEvent } from 'react';
+import { useQuery } from 'tidemark/react';
 import { Link } from 'wouter';
 import { useHashLocation } from 'wouter/use-hash-location';
-import { useLive, useQuery, useSession } from '../live';
+import { useLive, useSession } from '../live';
 import { INBOX, type List, type Todo } from '../model';
 import { PendingMark } from './PendingMark';
 import { useToast } from './Toasts';

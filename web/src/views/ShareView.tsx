@@ -2,11 +2,12 @@
 import { Download, FileUp } from 'lucide-react';
 import { useRef, useState, type DragEvent } from 'react';
 import type { Doc } from 'tidemark';
+import { useQuery } from 'tidemark/react';
 import { Link } from 'wouter';
 import { useEntities } from '../entities';
 import { download, exportEntity, type ExportFormat } from '../export';
 import { preview, type Preview } from '../import/rows';
-import { useQuery, useSession } from '../live';
+import { useSession } from '../live';
 import type { Import } from '../model';
 import { explain, number, plural } from '../words';
 import { ImportDialog } from './ImportDialog';

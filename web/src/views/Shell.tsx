@@ -1,9 +1,9 @@
 /** The frame around every view: navigation, the state of the sync, dialogs and shortcuts. */
 import { ArrowUpDown, Database, GitMerge, Info, ListTodo } from 'lucide-react';
 import { useEffect, useState } from 'react';
+import { useConflicts } from 'tidemark/react';
 import { Link, Redirect, Route, Router, Switch } from 'wouter';
 import { useHashLocation } from 'wouter/use-hash-location';
-import { useConflicts } from '../conflicts';
 import { useLive, useSession } from '../live';
 import { INBOX, type Import } from '../model';
 import { number, plural } from '../words';

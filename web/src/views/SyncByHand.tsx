@@ -1,7 +1,7 @@
 /** The inspector's sync: every mode and direction with a line on what it is for; what may cost something asks first. */
 import { RefreshCw } from 'lucide-react';
 import { useId, useState } from 'react';
-import { useStatus } from '../live';
+import { useSyncStatus } from 'tidemark/react';
 import { clash, DIRECTIONS, howOf, mirrorHelp, MODES, questionBefore, type Choice, type Direction, type Mode, type Question } from '../modes';
 import { useSteering } from '../steering';
 import { Confirm } from './Confirm';
@@ -9,7 +9,7 @@ import { ReportCard } from './ReportCard';
 
 export function SyncByHand() {
   const { steering, running, last } = useSteering();
-  const { pending } = useStatus();
+  const { pending } = useSyncStatus();
   const [mode, setMode] = useState<Mode>('auto');
   const [direction, setDirection] = useState<Direction>('both');
   const [isMirror, setMirror] = useState(false);

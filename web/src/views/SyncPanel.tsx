@@ -1,8 +1,9 @@
 /** How the sync stands: a pill that always shows, a panel that says all, and a voice for those who listen. */
 import { Check, CloudOff, RefreshCw, TriangleAlert } from 'lucide-react';
 import { useEffect, useState } from 'react';
+import { useSyncStatus } from 'tidemark/react';
 import { useAsideCount } from '../aside';
-import { useNow, useOnline, useSession, useStatus } from '../live';
+import { useNow, useOnline, useSession } from '../live';
 import { useSteering } from '../steering';
 import { signInAgain } from '../sync';
 import { ago, explain, number, standing, type Standing } from '../words';
@@ -12,7 +13,7 @@ import { SetAside } from './SetAside';
 const ICONS = { calm: Check, busy: RefreshCw, offline: CloudOff, trouble: TriangleAlert };
 
 export function SyncPill({ onOpen }: { onOpen(): void }) {
-  const status = useStatus();
+  const status = useSyncStatus();
   const stand = standing(status, useOnline(), useAsideCount(status.pending));
   const syncing = status.phase !== 'idle' && status.phase !== 'waiting';
   const Icon = ICONS[stand.tone];
@@ -52,7 +53,7 @@ export function SyncPanel({ open, onClose }: { open: boolean; onClose(): void })
 
 function Panel() {
   const { database, user } = useSession();
-  const status = useStatus();
+  const status = useSyncStatus();
   const online = useOnline();
   const now = useNow();
   const aside = useAsideCount(status.pending);

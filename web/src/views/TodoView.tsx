@@ -2,8 +2,9 @@
 import { ChevronDown, Plus, Trash2 } from 'lucide-react';
 import { useRef, useState, type KeyboardEvent, type SyntheticEvent } from 'react';
 import type { Doc } from 'tidemark';
+import { useQuery } from 'tidemark/react';
 import { useHashLocation } from 'wouter/use-hash-location';
-import { useQuery, useSession } from '../live';
+import { useSession } from '../live';
 import { INBOX, type List, type Todo } from '../model';
 import { explain, plural } from '../words';
 import { Dialog } from './Dialog';
@@ -91,7 +92,7 @@ function NewTodo({ list }: { list: string }) {
   );
 }
 
-function ListTitle({ list, todos }: { list: Doc<List>; todos: Doc<Todo>[] }) {
+function ListTitle({ list, todos }: { list: Doc<List>; todos: readonly Doc<Todo>[] }) {
   const { database } = useSession();
   const [, go] = useHashLocation();
   const toast = useToast();
