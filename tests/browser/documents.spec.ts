@@ -35,7 +35,7 @@ test('the examples satisfy the type checker, and name nothing that they do not u
   const compilerOptions = {
     target: 'es2022', lib: ['es2023', 'dom', 'dom.iterable', 'dom.asynciterable'], types: [],
     module: 'esnext', moduleResolution: 'bundler', moduleDetection: 'force', allowImportingTsExtensions: true,
-    strict: true, noUncheckedIndexedAccess: true, exactOptionalPropertyTypes: true, noUnusedLocals: true, noEmit: true,
+    strict: true, noUncheckedIndexedAccess: true, noUnusedLocals: true, noEmit: true,
   };
   writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify({ compilerOptions, include: ['**/*.ts', '**/*.tsx', '**/*.js'] }));
   let complaints = '';
@@ -66,8 +66,9 @@ for (const [place, example] of examples.entries()) {
     await page.route(`${server.url}/example-${place}.js`, route => route.fulfill({ contentType: 'text/javascript', body: module }));
 
     await page.evaluate(address => import(address), `${server.url}/example-${place}.js`);
-    for (const { line, texts } of printedBy(example)) {
-      await expect.poll(() => printed.get(line), { message: `what line ${line} prints`, timeout: 5_000 }).toEqual(texts);
+    for (const { line, text, isLast } of printedBy(example)) {
+      const said = () => (isLast ? printed.get(line)?.slice(-1) : printed.get(line));
+      await expect.poll(said, { message: `what line ${line} prints`, timeout: 5_000 }).toEqual([text]);
     }
     expect(faults).toEqual([]);
   });

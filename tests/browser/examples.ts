@@ -31,8 +31,9 @@ export interface Example {
 /** What a line of a block says that it prints. */
 export interface Printed {
   line: number;
-  /** The texts, in order: `// 0, then 1` are two. */
-  texts: string[];
+  text: string;
+  /** `// … text`: others may come before it. */
+  isLast: boolean;
 }
 
 /** The blocks of a document, in order. */
@@ -67,7 +68,8 @@ export function printedBy(example: Example): Printed[] {
     const line = example.line + index;
     const said = /\/\/ (.+)$/.exec(text)?.[1];
     if (said === undefined) throw new Error(`${example.document}:${line}: a line that prints says what, in a comment at its end`);
-    return [{ line, texts: said.split(', then ') }];
+    const isLast = said.startsWith('… ');
+    return [{ line, text: said.replace('… ', ''), isLast }];
   });
 }
 
