@@ -196,3 +196,18 @@ test('devices whose clocks are years apart sync, merge and agree', async ({ serv
   }
   expect((await behind.info()).fingerprint).toBe((await ahead.info()).fingerprint);
 });
+
+test('while there is no network nothing is called, and nothing is logged', async ({ server, context }) => {
+  const device = await Device.open(context, server, 'alice', { sync: 'auto' });
+  await expect.poll(() => device.page.evaluate(() => window.db.status.in_sync)).toBe(true);
+  await context.setOffline(true);
+  const heard: string[] = [];
+  device.page.on('console', message => heard.push(message.text()));
+  device.page.on('request', request => heard.push(request.url()));
+  await device.create('note', [{ text: 'written offline' }]);
+  // Longer than what a change waits for before it is sent.
+  await device.page.waitForTimeout(1_000);
+  expect(heard).toEqual([]);
+  await context.setOffline(false);
+  await expect.poll(async () => (await server.truth('alice')).length).toBe(1);
+});
