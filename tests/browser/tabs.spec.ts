@@ -5,6 +5,7 @@
 import type { BrowserContext, Page } from '@playwright/test';
 import { Device, packagePage } from './package-page.ts';
 import { expect, test, type Server } from './server.ts';
+import { stop } from './stopped.ts';
 
 interface Note {
   text: string;
@@ -61,15 +62,14 @@ test('a tab frozen in the midst of a sync goes on when it thaws; what another wr
   });
   const sync = frozen.trySync();
   await asked;
-  const session = await context.newCDPSession(frozen.page);
-  await session.send('Page.setWebLifecycleState', { state: 'frozen' });
+  const thaw = await stop(frozen.page);
   letGo();
 
   await other.create('note', [{ text: 'written meanwhile' }]);
   expect(texts(await other.all('note'))).toEqual(['from the frozen tab', 'written meanwhile']);
   const waiting = other.sync();
 
-  await session.send('Page.setWebLifecycleState', { state: 'active' });
+  thaw();
   expect(await sync).toBe(undefined);
   expect((await waiting).in_sync).toBe(true);
   expect((await frozen.sync()).in_sync).toBe(true);

@@ -1,0 +1,28 @@
+// A tab that stands still: its process is stopped, as a phone does with what is in the background.
+// The DevTools' own way (`Page.setWebLifecycleState`) does nothing to a page that Playwright drives.
+
+import type { Page } from '@playwright/test';
+
+/** Stops the page's process; what it gives lets it go on. */
+export async function stop(page: Page): Promise<() => void> {
+  const process = await processOf(page);
+  globalThis.process.kill(process, 'SIGSTOP');
+  return () => void globalThis.process.kill(process, 'SIGCONT');
+}
+
+/** The process that works when the page is given work: nothing tells it otherwise. */
+async function processOf(page: Page): Promise<number> {
+  const session = await page.context().browser()!.newBrowserCDPSession();
+  const worked = async (): Promise<Map<number, number>> => {
+    const { processInfo } = await session.send('SystemInfo.getProcessInfo');
+    return new Map(processInfo.filter(({ type }) => type === 'renderer').map(({ id, cpuTime }) => [id, cpuTime]));
+  };
+  const before = await worked();
+  await page.evaluate(() => {
+    for (const end = performance.now() + 300; performance.now() < end; );
+  });
+  const after = await worked();
+  await session.detach();
+  const more = ([id, time]: [number, number]) => time - (before.get(id) ?? 0);
+  return [...after].sort((one, other) => more(other) - more(one))[0]![0];
+}
