@@ -95,7 +95,13 @@ test('a tab that is stopped holds up no other; what is written while it was writ
   const stopped = await Device.open(context, server, 'alice');
   const other = await Device.open(context, server, 'alice');
   await stopped.page.evaluate(() => {
-    const counter = Object.assign(window, { written: 0 });
+    const counter = Object.assign(window, { written: 0, stands: [] as number[] });
+    let ticked = performance.now();
+    setInterval(() => {
+      const since = performance.now() - ticked;
+      if (since >= 200) counter.stands.push(since);
+      ticked += since;
+    }, 10);
     window.db.collection('note').watch({}, () => undefined);
     document.addEventListener('write', async () => {
       for (;;) {
@@ -123,6 +129,9 @@ test('a tab that is stopped holds up no other; what is written while it was writ
   }
   const written = await stopped.page.evaluate(() => (window as unknown as { written: number }).written);
   expect(written).toBeGreaterThan(0);
+  // It did stand still, each time that others wrote for so long.
+  const stands = await stopped.page.evaluate(() => (window as unknown as { stands: number[] }).stands.length);
+  expect(stands).toBeGreaterThanOrEqual(4);
   await stopped.close();
   const texts = (await other.all<Note>('note')).map(doc => doc.value.text);
   expect(texts.filter(text => text === 'meanwhile')).toHaveLength(25);
