@@ -3,11 +3,15 @@
 
 import type { Page } from '@playwright/test';
 
-/** Stops the page's process; what it gives lets it go on. */
-export async function stop(page: Page): Promise<() => void> {
-  const process = await processOf(page);
-  globalThis.process.kill(process, 'SIGSTOP');
-  return () => void globalThis.process.kill(process, 'SIGCONT');
+/** What stops a page's process, and lets it go on. */
+export interface Stoppable {
+  stop(): void;
+  goOn(): void;
+}
+
+export async function stoppable(page: Page): Promise<Stoppable> {
+  const id = await processOf(page);
+  return { stop: () => void process.kill(id, 'SIGSTOP'), goOn: () => void process.kill(id, 'SIGCONT') };
 }
 
 /** The process that works when the page is given work: nothing tells it otherwise. */
