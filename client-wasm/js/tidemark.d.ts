@@ -25,9 +25,19 @@ export interface OpenOptions {
   /** Whether to ask the browser, after the first write by a person who has done something on the page, to keep this origin's data even when the disk is nearly full; `true` if left out. `info().storage.persisted` tells what came of it. */
   persist?: boolean | undefined;
   /** What the server keeps of this device: a name that its owner recognises in a list; and which way its records flow, in each sync that does not ask for one. */
-  device?: { name?: string | undefined; direction?: SyncOptions['direction']; mirror?: SyncOptions['mirror'] } | undefined;
+  device?: DeviceOptions | undefined;
   /** The WebAssembly module, where the bundler does not find it by itself: its address, or its bytes. The first `open` decides. */
   wasm?: string | URL | BufferSource | WebAssembly.Module | undefined;
+}
+
+/** What the server keeps of a device. */
+export interface DeviceOptions {
+  /** What its owner recognises it by. */
+  name?: string | undefined;
+  /** Which way its records flow, where a sync does not say. */
+  direction?: SyncOptions['direction'];
+  /** With one direction: whether the receiving side is made equal to the sending one. */
+  mirror?: SyncOptions['mirror'];
 }
 
 /** A JWT, or a function that gives one. */
@@ -190,7 +200,13 @@ export interface Conflict {
 }
 
 /** How a conflict is settled. */
-export type Choice = 'truth' | 'device' | { value: Json };
+export type Choice =
+  | 'truth'
+  | 'device'
+  | {
+      /** The whole value that the record gets. */
+      value: Json;
+    };
 
 /** Why a record was refused, or a call failed, in the server's words. */
 export interface Problem {
@@ -219,6 +235,7 @@ export type Where<T = Json> = {
   [Field in FieldOf<T>]?: Condition<Field extends keyof T ? T[Field] : Json> | undefined;
 } & { readonly [field: string]: unknown };
 
+/** The names of the fields that a value has. */
 type FieldOf<T> = T extends object ? Extract<keyof T, string> : string;
 
 /** A value that the field must equal, or comparisons that it must all pass. */
@@ -309,7 +326,12 @@ export interface SyncStatus {
   /** Whether the last sync proved both sides equal. */
   in_sync?: boolean;
   /** How far the phase is, in records. */
-  progress?: { done: number; total: number };
+  progress?: {
+    /** Records done so far. */
+    done: number;
+    /** Records in all. */
+    total: number;
+  };
   /** Why the last sync failed. */
   error?: TidemarkError;
   /** When it will be tried again (RFC 3339). */
@@ -321,7 +343,10 @@ export interface Events {
   /** The status changed: the new one. */
   status: SyncStatus;
   /** A commit changed what the app sees, here or in another tab. */
-  change: { revision: number };
+  change: {
+    /** That of `info()`, after the commit. */
+    revision: number;
+  };
   /** Records got their real keys. */
   remap: Remapped[];
   /** The records of these keys were refused, or set aside when the server's were taken; `pending()` has them with their problem. */
@@ -335,7 +360,10 @@ export interface Events {
    */
   airbag: Airbag;
   /** Part of the local database was damaged on the disk. What was in step with the server comes back with the next sync; `lost` edits that no sync had sent cannot be read. */
-  damaged: { lost: number };
+  damaged: {
+    /** How many unsent edits cannot be read. */
+    lost: number;
+  };
 }
 
 /** A record that got its real key. */
@@ -393,6 +421,7 @@ export interface Info {
 
 /** What goes wrong, with what to do about it. */
 export class TidemarkError extends Error {
+  /** For tests and stand-ins; the package makes its own. */
   constructor(code: ErrorCode, message: string, help: string, options?: { cause?: unknown });
   /** What went wrong, for programs. */
   readonly code: ErrorCode;

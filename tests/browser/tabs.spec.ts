@@ -5,6 +5,7 @@
 import type { BrowserContext, Page } from '@playwright/test';
 import { Device, packagePage } from './package-page.ts';
 import { expect, test, type Server } from './server.ts';
+import { stoppable } from './stopped.ts';
 
 interface Note {
   text: string;
@@ -47,6 +48,7 @@ test('three tabs write and sync at once: every write is in the truth once, and i
 
 test('a tab frozen in the midst of a sync goes on when it thaws; what another wrote meanwhile is kept', async ({ server, context }) => {
   const frozen = await Device.open(context, server, 'alice');
+  const tab = await stoppable(frozen.page);
   await frozen.create('note', [{ text: 'from the frozen tab' }]);
   const other = await Device.open(context, server, 'alice');
 
@@ -61,15 +63,14 @@ test('a tab frozen in the midst of a sync goes on when it thaws; what another wr
   });
   const sync = frozen.trySync();
   await asked;
-  const session = await context.newCDPSession(frozen.page);
-  await session.send('Page.setWebLifecycleState', { state: 'frozen' });
+  tab.stop();
   letGo();
 
   await other.create('note', [{ text: 'written meanwhile' }]);
   expect(texts(await other.all('note'))).toEqual(['from the frozen tab', 'written meanwhile']);
   const waiting = other.sync();
 
-  await session.send('Page.setWebLifecycleState', { state: 'active' });
+  tab.goOn();
   expect(await sync).toBe(undefined);
   expect((await waiting).in_sync).toBe(true);
   expect((await frozen.sync()).in_sync).toBe(true);

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use regex::Regex;
 use sha2::{Digest, Sha256};
 
-use crate::source::{File, assert_none, files};
+use crate::source::{assert_none, files, text_of};
 
 #[test]
 fn every_rule_has_a_test_and_every_test_its_rule() {
@@ -116,9 +116,4 @@ fn the_protocol_page_was_read_when_its_types_changed() {
         "protocol/src has changed. Every type in it is a promise: bring docs/protocol.md into \
          step with it, then put this line there in place of the old one:\n{line}\n"
     );
-}
-
-fn text_of<'a>(files: &'a [File], path: &str) -> &'a str {
-    let file = files.iter().find(|file| file.path == path);
-    &file.unwrap_or_else(|| panic!("{path} is missing")).text
 }

@@ -128,6 +128,12 @@ pub(crate) fn files() -> Vec<File> {
     files
 }
 
+/// The text of the file at this path.
+pub(crate) fn text_of<'a>(files: &'a [File], path: &str) -> &'a str {
+    let file = files.iter().find(|file| file.path == path);
+    &file.unwrap_or_else(|| panic!("{path} is missing")).text
+}
+
 /// Fails with one line for each thing found, under a sentence saying what to do.
 pub(crate) fn assert_none(found: &[String], what_to_do: &str) {
     assert!(found.is_empty(), "{what_to_do}\n  {}\n", found.join("\n  "));
