@@ -104,6 +104,28 @@ async function turn(page: Page, state: 'hidden' | 'visible', text?: string): Pro
   );
 }
 
+/**
+ * Freezes a page: it is told as by a browser, and then none of its script runs; returns what thaws
+ * it. (`Page.setWebLifecycleState` freezes only what is hidden, and Playwright shows every page.)
+ */
+async function freeze(page: Page): Promise<() => Promise<void>> {
+  const session = await page.context().newCDPSession(page);
+  await session.send('Debugger.enable');
+  const paused = new Promise(resolve => session.once('Debugger.paused', resolve));
+  await page.evaluate(() => {
+    document.dispatchEvent(new Event('freeze'));
+    setTimeout(() => {
+      debugger;
+      document.dispatchEvent(new Event('resume'));
+    });
+  });
+  await paused;
+  return async () => {
+    await session.send('Debugger.resume');
+    await session.detach();
+  };
+}
+
 const textsIn = (records: { value: unknown }[]): string[] => records.map(({ value }) => (value as Note).text).sort();
 
 test('what another device commits is on the screen by itself', async ({ server, context, browser }) => {
@@ -157,9 +179,8 @@ test('a frozen tab lets go of the stream and of its sync; thawed, it shows what 
   await frozen.page.route('**/v1/sync/*', () => heard());
   await frozen.device.create('note', [{ text: 'of the frozen tab' }]);
   await asked;
-  const session = await context.newCDPSession(frozen.page);
-  await session.send('Page.setWebLifecycleState', { state: 'frozen' });
   const began = Date.now();
+  const thaw = await freeze(frozen.page);
   await heir.listens();
   console.log(`handed over within ${Date.now() - began} ms of the freeze`);
   await heir.device.create('note', [{ text: 'of the other' }]);
@@ -169,7 +190,7 @@ test('a frozen tab lets go of the stream and of its sync; thawed, it shows what 
   await heir.shows('of the frozen tab', 'of the other', 'from elsewhere');
 
   await frozen.page.unroute('**/v1/sync/*');
-  await session.send('Page.setWebLifecycleState', { state: 'active' });
+  await thaw();
   await frozen.shows('of the frozen tab', 'of the other', 'from elsewhere');
 });
 
