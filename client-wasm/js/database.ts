@@ -65,9 +65,8 @@ export class LocalDatabase implements Database, Records {
   readonly #heard = (name: string, detail: unknown): void => {
     if (name === 'status') {
       // What happens here is newer than what another tab told.
-      const { phase, in_sync } = detail as CoreStatus;
       if (isActive(detail as CoreStatus)) this.#elsewhere = undefined;
-      else if (in_sync && phase === 'idle') this.#alerts?.encourage();
+      this.#encourage(detail as CoreStatus);
       this.#tellStatus();
     } else {
       this.#emit(name as keyof Events, detail as never);
@@ -82,6 +81,7 @@ export class LocalDatabase implements Database, Records {
       this.#core?.alerted(detail as string);
     } else if (name === 'status') {
       this.#elsewhere = detail as CoreStatus;
+      this.#encourage(this.#elsewhere);
       this.#core?.hold((this.#elsewhere.error as TidemarkError | undefined)?.code === 'airbag');
       this.#tellStatus();
     } else {
@@ -236,6 +236,11 @@ export class LocalDatabase implements Database, Records {
   #open(): Core {
     if (!this.#core) throw new TidemarkError('closed', 'the database is closed', 'Open it again: open({ name }).');
     return this.#core;
+  }
+
+  /** A sync went well, here or in another tab: a stream of alerts would, too. */
+  #encourage({ phase, in_sync }: CoreStatus): void {
+    if (in_sync && phase === 'idle') this.#alerts?.encourage();
   }
 
   /** Nobody is told before the database is open, nor after. */
