@@ -47,6 +47,10 @@ pub(super) async fn stream(
     };
     let alerts = app.service.alerts(&caller, query).await?;
     let events = stream::unfold(alerts, move |mut alerts| async move {
+        if Instant::now() >= ends {
+            // However much there is to tell.
+            return None;
+        }
         let alert = timeout_at(ends, alerts.next()).await.ok()??;
         Some((event(&alert), alerts))
     });
