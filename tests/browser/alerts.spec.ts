@@ -159,10 +159,10 @@ test('two tabs hold one stream; when its tab is closed, the other has it at once
   const leader = tabs.find(({ streams }) => streams.open === 1)!;
   const heir = tabs.find(tab => tab !== leader)!;
   expect(heir.streams.asked).toEqual([]);
+  const began = Date.now();
   await leader.device.close();
-  const closed = Date.now();
   await heir.listens();
-  console.log(`handed over within ${heir.streams.asked[0]! - closed} ms of the close`);
+  console.log(`handed over within ${heir.streams.asked[0]! - began} ms of the close`);
   await writes(other, 'two');
   await heir.shows('one', 'two');
 });
