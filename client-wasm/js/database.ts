@@ -1,10 +1,13 @@
 /** An open local database: what the app holds, over the module's core. */
+import { Alerts } from './alerts.ts';
 import { type Core, destroyCore, Operations, Reading, Writing } from '../wasm/tidemark.js';
 import { runBatch, type WorkBatch } from './batch.ts';
 import { type Records, RecordsOf, type Write } from './collection.ts';
 import { answer, invalid, TidemarkError, toError } from './error.ts';
 import { Host } from './host.ts';
+import { letGo } from './locks.ts';
 import { connectOptions, decision, entityName, queryText, syncOptions } from './options.ts';
+import { isHidden, PAGE_EVENTS } from './page.ts';
 import { type CoreStatus, isActive, shownStatus } from './status.ts';
 import { askStorage, keepStorage } from './storage.ts';
 import { joinTabs } from './tabs.ts';
@@ -28,11 +31,22 @@ export class LocalDatabase implements Database, Records {
   readonly #listeners = new Map<string, Set<Listener>>();
   readonly #turns = new Turns();
   #core: Core | undefined;
+  #alerts: Alerts | undefined;
   #elsewhere: CoreStatus | undefined;
   #closing: Promise<void> | undefined;
-  readonly #online = (): void => {
-    this.#core?.networkChanged();
-    this.#tellStatus();
+  readonly #pageChanged = ({ type, persisted }: Event & { persisted?: boolean }): void => {
+    if (type === 'freeze' || type === 'pagehide') {
+      this.#alerts?.stop();
+      letGo();
+    } else if (type === 'visibilitychange') {
+      this.host.hurry();
+      this.#core?.wake(isHidden());
+    } else if (type.endsWith('line')) {
+      this.#core?.networkChanged();
+      this.#tellStatus();
+    }
+    // A stream that was there before the network went is not to be trusted.
+    if (type === 'online' || type === 'resume' || persisted && type === 'pageshow') this.#alerts?.start();
   };
 
   /** Whether the browser is to be asked to keep what is written here. */
@@ -47,8 +61,8 @@ export class LocalDatabase implements Database, Records {
   begin(core: Core): void {
     this.#core = core;
     this.host.tabs = joinTabs(this.name, this.#heardElsewhere);
-    globalThis.addEventListener?.('online', this.#online);
-    globalThis.addEventListener?.('offline', this.#online);
+    this.#alerts = new Alerts(this.name, this.host, core);
+    for (const name of PAGE_EVENTS) globalThis.addEventListener?.(name, this.#pageChanged, true);
   }
 
   /** What the module tells of this tab. */
@@ -56,6 +70,7 @@ export class LocalDatabase implements Database, Records {
     if (name === 'status') {
       // What happens here is newer than what another tab told.
       if (isActive(detail as CoreStatus)) this.#elsewhere = undefined;
+      this.#encourage(detail as CoreStatus);
       this.#tellStatus();
     } else {
       this.#emit(name as keyof Events, detail as never);
@@ -66,8 +81,11 @@ export class LocalDatabase implements Database, Records {
   readonly #heardElsewhere = (name: string, detail: unknown): void => {
     if (name === 'commit') {
       this.#core?.heardOfCommit();
+    } else if (name === 'alert') {
+      this.#core?.alerted(detail as string);
     } else if (name === 'status') {
       this.#elsewhere = detail as CoreStatus;
+      this.#encourage(this.#elsewhere);
       this.#core?.hold((this.#elsewhere.error as TidemarkError | undefined)?.code === 'airbag');
       this.#tellStatus();
     } else {
@@ -92,6 +110,7 @@ export class LocalDatabase implements Database, Records {
     const { signal } = options;
     if (signal?.aborted) throw cancelled(signal);
     const core = this.#open();
+    this.host.hurry();
     const handle = core.newSync();
     const cancel = (): void => handle.cancel();
     signal?.addEventListener('abort', cancel);
@@ -109,11 +128,14 @@ export class LocalDatabase implements Database, Records {
     const { address, token, isAuto, datastore } = connectOptions(options);
     const core = this.#open();
     this.host.server = new Server(address, token);
+    this.host.isAuto = isAuto;
     core.connect(isAuto, datastore);
+    this.#alerts?.start();
   }
 
   disconnect(): void {
     this.#open().disconnect();
+    this.#alerts?.stop();
     this.host.server = undefined;
   }
 
@@ -145,6 +167,7 @@ export class LocalDatabase implements Database, Records {
 
   async resolve(id: string, choice: Choice): Promise<void> {
     const { isDevice, value } = decision(id, choice);
+    this.host.wrote();
     await answer(this.#open().resolve(id, isDevice, value));
   }
 
@@ -171,6 +194,7 @@ export class LocalDatabase implements Database, Records {
     const core = this.#open();
     const operations = new Operations();
     add(operations);
+    this.host.wrote();
     const [slices] = await this.#turns.short(() => core.write(operations));
     this.#saved();
     return slices ?? [];
@@ -197,6 +221,7 @@ export class LocalDatabase implements Database, Records {
   async #run<R>(work: (batch: WorkBatch) => R | Promise<R>): Promise<Awaited<R>> {
     const core = this.#open();
     const result = await runBatch(core, this.name, work);
+    this.host.wrote();
     core.changed();
     this.#saved();
     return result;
@@ -209,8 +234,9 @@ export class LocalDatabase implements Database, Records {
   async #close(): Promise<void> {
     const core = this.#open();
     this.#core = undefined;
-    globalThis.removeEventListener?.('online', this.#online);
-    globalThis.removeEventListener?.('offline', this.#online);
+    for (const name of PAGE_EVENTS) globalThis.removeEventListener?.(name, this.#pageChanged, true);
+    this.#alerts?.stop();
+    this.#alerts = undefined;
     await this.#turns.idle();
     core.close();
     core.free();
@@ -222,6 +248,11 @@ export class LocalDatabase implements Database, Records {
   #open(): Core {
     if (!this.#core) throw new TidemarkError('closed', 'the database is closed', 'Open it again: open({ name }).');
     return this.#core;
+  }
+
+  /** A sync went well, here or in another tab: a stream of alerts would, too. */
+  #encourage({ phase, in_sync }: CoreStatus): void {
+    if (in_sync && phase === 'idle') this.#alerts?.encourage();
   }
 
   /** Nobody is told before the database is open, nor after. */

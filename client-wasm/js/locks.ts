@@ -7,22 +7,36 @@
 /** Lets a lock go; the promise settles when it is free. */
 export type Release = () => unknown;
 
-/** Takes the lock of a name: with what lets it go, or `null` where it is held and not to be waited for. */
-export function lock(name: string, ifAvailable: boolean): Promise<Release | null> {
+/** What is held here. */
+const held = new Set<Release>();
+
+/**
+ * Takes the lock of a name: with what lets it go, or `null` where it is held and not to be waited
+ * for. Whoever stops waiting by the signal may be given something: it looks at its signal.
+ */
+export function lock(name: string, ifAvailable: boolean, signal?: AbortSignal): Promise<Release | null> {
   return new Promise(grant => {
     const locks = (globalThis.navigator as { locks?: LockManager } | undefined)?.locks;
     if (!locks) return grant(nothing);
-    const held: Promise<unknown> = locks.request(name, { ifAvailable }, granted => {
+    const ended: Promise<unknown> = locks.request(name, signal ? { signal } : { ifAvailable }, granted => {
       if (!granted) return grant(null);
-      return new Promise<void>(release => {
-        grant(() => {
-          release();
-          return held;
-        });
+      return new Promise<void>(resolve => {
+        const release = (): unknown => {
+          held.delete(release);
+          resolve();
+          return ended;
+        };
+        held.add(release);
+        grant(release);
       });
     });
-    held.catch(() => grant(nothing));
+    ended.catch(() => grant(nothing));
   });
+}
+
+/** Lets everything go that is held here: a page that is frozen is to hold up no other. */
+export function letGo(): void {
+  for (const release of held) release();
 }
 
 function nothing(): void {}

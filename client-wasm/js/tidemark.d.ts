@@ -18,7 +18,7 @@ export interface OpenOptions {
   datastore?: string | undefined;
   /** For each entity, the fields, or lists of fields, by which it is looked up or ordered. */
   indexes?: Readonly<Record<string, readonly (string | readonly string[])[]>> | undefined;
-  /** Whether to sync by itself: at start, soon after a change, and when the network returns. `auto` if left out. */
+  /** Whether to sync by itself: at start, soon after a change, when another device has synced, when the network or the person returns, as the page is hidden, and now and then. `auto` if left out. */
   sync?: 'auto' | 'manual' | undefined;
   /** When a write counts as saved: once the system has it (`relaxed`, the default), or once it is flushed to the disk. */
   durability?: 'relaxed' | 'strict' | undefined;

@@ -1,4 +1,5 @@
 /** The way to the server: one HTTP call at a time, with its token, its time limit and its bytes counted. */
+import { isHidden } from './page.ts';
 import type { Token } from './tidemark.d.ts';
 
 /** How long an answer may take: a large push is mingled in one transaction. */
@@ -6,6 +7,9 @@ const TIMEOUT_MILLIS = 120_000;
 
 /** A request smaller than this, in bytes, fits one packet anyway. */
 const COMPRESS_FROM_BYTES = 1_024;
+
+/** What a page may still send when it is hidden, and perhaps gone: of the 64 kB that browsers allow all pages of an origin. */
+const KEEPALIVE_BYTES_MAX = 60_000;
 
 /** An answer's status, its `Retry-After` in seconds, the bytes sent and received, and its body. */
 export type Answer = [status: number, retryAfter: number | undefined, sent: number, received: number, body: Uint8Array];
@@ -16,6 +20,9 @@ export class Server {
   /** Where the app gave a string or nothing, it stays so: a fixed one may be good again once the server's clock is. */
   readonly #source: Token | undefined;
   #token: string | undefined;
+  /** The token that the server refused last. */
+  #refused: string | undefined;
+  #renewing: Promise<boolean> | undefined;
   #underWay: AbortController | undefined;
 
   constructor(address: string, token: Token | undefined) {
@@ -24,8 +31,11 @@ export class Server {
     if (typeof token === 'string') this.#token = token;
   }
 
-  /** Exchanges a body; empty, it asks by `GET`. Throws why no answer came as text; nothing when the time was over. */
-  async call(path: string, body: Uint8Array<ArrayBuffer>): Promise<Answer> {
+  /**
+   * Exchanges a body; empty, it asks by `GET`. `wait` may hold it back when it is ready to go.
+   * Throws why no answer came as text; nothing when the time was over.
+   */
+  async call(path: string, body: Uint8Array<ArrayBuffer>, wait?: () => Promise<void> | undefined): Promise<Answer> {
     const controller = new AbortController();
     this.#underWay = controller;
     let timer: ReturnType<typeof setTimeout> | undefined;
@@ -36,7 +46,7 @@ export class Server {
       }, TIMEOUT_MILLIS);
     });
     try {
-      return await Promise.race([this.#exchange(path, body, controller.signal), late]);
+      return await Promise.race([this.#exchange(path, body, controller.signal, wait), late]);
     } finally {
       clearTimeout(timer);
       this.#underWay = undefined;
@@ -47,16 +57,27 @@ export class Server {
     this.#underWay?.abort();
   }
 
-  /** The server refused the token: asks the app for another one. False where there is none, or still the same. */
-  async renewToken(): Promise<boolean> {
-    if (typeof this.#source !== 'function') return false;
-    const refused = this.#token;
-    this.#token = undefined;
-    const token = await this.#askToken().catch(() => undefined);
-    return token !== undefined && token !== refused;
+  /** Opens a stream of events after the last one that was heard. */
+  async listen(path: string, last: string | undefined, signal: AbortSignal): Promise<Response> {
+    const token = await this.#askToken();
+    return this.#fetch(path, token, last === undefined ? {} : { 'last-event-id': last }, { signal });
   }
 
-  async #exchange(path: string, body: Uint8Array<ArrayBuffer>, signal: AbortSignal): Promise<Answer> {
+  /** The server refused the token: asks the app for another one, once for all who were refused. False where there is none, or still the same. */
+  renewToken(): Promise<boolean> {
+    this.#renewing ??= this.#renew().finally(() => (this.#renewing = undefined));
+    return this.#renewing;
+  }
+
+  async #renew(): Promise<boolean> {
+    if (typeof this.#source !== 'function') return false;
+    if (this.#token !== this.#refused) return true;
+    this.#token = undefined;
+    const token = await this.#askToken().catch(() => undefined);
+    return token !== undefined && token !== this.#refused;
+  }
+
+  async #exchange(path: string, body: Uint8Array<ArrayBuffer>, signal: AbortSignal, wait?: () => Promise<void> | undefined): Promise<Answer> {
     const token = await this.#askToken().catch(thrown => {
       throw `the app gave no token: ${describe(thrown)}`;
     });
@@ -65,16 +86,24 @@ export class Server {
     const headers: Record<string, string> = {};
     if (body.length > 0) headers['content-type'] = 'application/json';
     if (packed) headers['content-encoding'] = 'gzip';
-    if (token !== undefined) headers['authorization'] = `Bearer ${token}`;
+    await wait?.();
     const since = globalThis.performance?.now();
     try {
       const init = body.length > 0 ? { method: 'POST', body: sent } : {};
-      const response = await fetch(this.#address + path, { ...init, headers, signal });
+      const keepalive = isHidden() && sent.length <= KEEPALIVE_BYTES_MAX;
+      const response = await this.#fetch(path, token, headers, { ...init, signal, keepalive });
       const bytes = new Uint8Array(await response.arrayBuffer());
       return [response.status, retryAfter(response), sent.length, received(response, since) || bytes.length, bytes];
     } catch (thrown) {
       throw describe(thrown);
     }
+  }
+
+  async #fetch(path: string, token: string | undefined, headers: Record<string, string>, init: RequestInit): Promise<Response> {
+    if (token !== undefined) headers['authorization'] = `Bearer ${token}`;
+    const response = await fetch(this.#address + path, { ...init, headers });
+    if (response.status === 401) this.#refused = token;
+    return response;
   }
 
   /** The token to send, if there is one: the app's function is asked once, and again when one was refused. */
@@ -98,7 +127,7 @@ async function gzip(plain: Uint8Array<ArrayBuffer>): Promise<Uint8Array<ArrayBuf
 }
 
 /** `Retry-After` in seconds; its other form, a date, is taken as unsaid. */
-function retryAfter({ headers }: Response): number | undefined {
+export function retryAfter({ headers }: Response): number | undefined {
   const seconds = headers.get('retry-after')?.trim() ?? '';
   return /^\d+$/.test(seconds) ? Number(seconds) : undefined;
 }

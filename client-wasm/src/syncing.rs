@@ -10,6 +10,7 @@ use std::{
 };
 
 use tidemark_engine::client::{Cancel, Client, Error, ErrorCode, SyncOptions, SyncReport};
+use tidemark_protocol::Direction;
 
 use crate::{
     environment::Browser,
@@ -21,8 +22,9 @@ use crate::{
     },
 };
 
-/// After a change: several that come together go together.
-const AFTER_CHANGE_MILLIS: u32 = 300;
+/// After a change. Several that come together go together: `js/host.ts` holds the first call back
+/// for longer, so that all is ready should the page be hidden.
+const AFTER_CHANGE_MILLIS: u32 = 50;
 /// After hearing of another tab's change, should that tab be gone before it has synced.
 const AFTER_ANOTHERS_CHANGE_MILLIS: u32 = 3_000;
 /// Until looking again whether the tab that has the lock left anything to do.
@@ -48,6 +50,8 @@ struct Inner {
     is_closed: Cell<bool>,
     /// There is a reason to sync even if nothing is pending.
     is_wanted: Cell<bool>,
+    /// The newest checkin of another device that was told of and not pulled.
+    heard: RefCell<String>,
     /// An error that waiting does not help: nothing by itself until the app does something.
     is_stuck: Cell<bool>,
     /// When the timer rings, in milliseconds since 1970, and which timer it is.
@@ -67,6 +71,7 @@ impl Syncing {
             is_auto: Cell::new(false),
             is_closed: Cell::new(false),
             is_wanted: Cell::new(false),
+            heard: RefCell::default(),
             is_stuck: Cell::new(false),
             due: Cell::new(None),
             timers: Cell::new(0),
@@ -92,6 +97,26 @@ impl Syncing {
     /// Something was written in another tab.
     pub(crate) fn heard_of_change(&self) {
         self.look_after(AFTER_ANOTHERS_CHANGE_MILLIS);
+    }
+
+    /// Another device has committed: syncs, unless another tab has by then.
+    pub(crate) fn alerted(&self, checkin: String) {
+        // Checkins are texts of one length, so they sort as times do.
+        if *self.0.heard.borrow() < checkin {
+            self.0.heard.replace(checkin);
+        }
+        self.look_after(0);
+    }
+
+    /// The page is looked at again, or it is time; or it is hidden: what waits is pushed while
+    /// there is time, and nothing else.
+    pub(crate) fn wake(&self, is_hidden: bool) {
+        if is_hidden {
+            let this = self.clone();
+            spawn(async move { this.look(Direction::Push).await });
+        } else {
+            self.want(0);
+        }
     }
 
     /// A ticket for one sync.
@@ -178,13 +203,13 @@ impl Syncing {
             sleep(millis).await;
             if this.0.due.get() == Some((due, timer)) {
                 this.0.due.set(None);
-                this.look().await;
+                this.look(Direction::Both).await;
             }
         });
     }
 
     /// Syncs if there is reason to, nothing in the way, and nobody else at it.
-    async fn look(&self) {
+    async fn look(&self, direction: Direction) {
         let inner = &self.0;
         let may = inner.is_auto.get()
             && !inner.is_closed.get()
@@ -198,13 +223,23 @@ impl Syncing {
             self.look_after(millis);
             return;
         }
-        // Other tabs may have synced since; a failing store shows at the next call of the app.
-        drop(inner.client.refresh().await);
-        if inner.client.is_held() || !inner.is_wanted.take() && self.sendable() == 0 {
+        let is_hidden = direction == Direction::Push;
+        if !is_hidden {
+            // Other tabs may have synced since; a failing store shows at the next call of the app.
+            drop(inner.client.refresh().await);
+        }
+        let is_wanted = !is_hidden && (inner.is_wanted.take() || self.is_behind());
+        if inner.client.is_held() || !is_wanted && self.sendable() == 0 {
             return;
         }
-        let run = self.run(SyncOptions::default(), self.ticket());
+        let options = SyncOptions {
+            direction,
+            ..SyncOptions::default()
+        };
+        let run = self.run(options, self.ticket());
         match inner.host.with_lock(&inner.lock, IfHeld::GiveUp, run).await {
+            // This device may only pull: what it is told at its next sync is what counts.
+            Some(Err(error)) if is_hidden && !error.is_passing() => inner.is_wanted.set(true),
             Some(report) => self.after(&report),
             None => self.look_after(AFTER_TAKEN_MILLIS),
         }
@@ -216,9 +251,13 @@ impl Syncing {
         }
         let cancel = ticket.cancel.clone();
         *self.0.under_way.borrow_mut() = Some(ticket);
+        let heard = self.0.heard.take();
         // Boxed: it is large, and everything that awaits it would hold it.
         let report = Box::pin(self.0.client.sync(options, &cancel)).await;
         self.0.under_way.take();
+        if report.is_err() && self.0.heard.borrow().is_empty() {
+            self.0.heard.replace(heard);
+        }
         match report {
             Err(_) if self.0.is_closed.get() => Err(closed()),
             Err(_) if cancel.is_cancelled() => Err(Error::new(
@@ -233,7 +272,7 @@ impl Syncing {
     fn after(&self, report: &Result<SyncReport, Error>) {
         match report {
             Ok(report) if report.in_sync => {
-                if self.sendable() > 0 {
+                if self.sendable() > 0 || self.is_behind() {
                     self.want(AFTER_CHANGE_MILLIS);
                 }
             }
@@ -254,6 +293,13 @@ impl Syncing {
     fn wait_millis(&self) -> Option<u32> {
         let wait = self.0.client.status().retry_at? - now_millis();
         (wait > 0).then(|| u32::try_from(wait).unwrap_or(u32::MAX))
+    }
+
+    /// Whether what other devices have committed was told of and not pulled.
+    fn is_behind(&self) -> bool {
+        let heard = self.0.heard.borrow();
+        let last_sync = self.0.client.info().last_sync;
+        !heard.is_empty() && last_sync.is_none_or(|at| at < *heard)
     }
 
     /// Records and decisions that the next sync could bring to the truth.

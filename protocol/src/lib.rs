@@ -8,6 +8,7 @@
 
 extern crate alloc;
 
+mod alert;
 mod conflict;
 mod datastore;
 mod device;
@@ -25,6 +26,7 @@ mod record;
 mod session;
 mod time;
 
+pub use alert::Alert;
 pub use conflict::{Conflict, ConflictSide, ConflictsAnswer, SettleAnswer, SettleRequest};
 pub use datastore::{AirbagThresholds, DatastoreAnswer, DatastoreRequest, RetentionPeriods};
 pub use device::{DeviceAnswer, DeviceDescription, DeviceRequest, DevicesAnswer, ForgetAnswer};

@@ -8,10 +8,10 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use tidemark_protocol::{
-    CancelAnswer, CancelRequest, ConflictSide, ConflictsAnswer, DatastoreAnswer, DatastoreRequest,
-    DeviceRecord, FinishAnswer, FinishRequest, HistoryAnswer, OpenAnswer, OpenRequest, Problem,
-    PullAnswer, PullRequest, PushAnswer, PushRequest, ReconcileAnswer, ReconcileRequest,
-    ServerRecord, SettleAnswer, SettleRequest,
+    Alert, CancelAnswer, CancelRequest, ConflictSide, ConflictsAnswer, DatastoreAnswer,
+    DatastoreRequest, DeviceRecord, FinishAnswer, FinishRequest, HistoryAnswer, OpenAnswer,
+    OpenRequest, Problem, PullAnswer, PullRequest, PushAnswer, PushRequest, ReconcileAnswer,
+    ReconcileRequest, ServerRecord, SettleAnswer, SettleRequest,
 };
 
 /// Reads a text as a message and writes it again.
@@ -21,7 +21,7 @@ fn again<T: DeserializeOwned + Serialize>(text: &str) -> serde_json::Result<Stri
 
 type Again = fn(&str) -> serde_json::Result<String>;
 
-const MESSAGES: [(&str, Again); 34] = [
+const MESSAGES: [(&str, Again); 35] = [
     ("open.request", again::<OpenRequest>),
     ("open.request.least", again::<OpenRequest>),
     ("open.answer", again::<OpenAnswer>),
@@ -56,6 +56,7 @@ const MESSAGES: [(&str, Again); 34] = [
     ("reconcile.request.confirm", again::<ReconcileRequest>),
     ("reconcile.answer", again::<ReconcileAnswer>),
     ("reconcile.answer.deleted", again::<ReconcileAnswer>),
+    ("alert", again::<Alert>),
 ];
 
 #[test]

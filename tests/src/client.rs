@@ -7,6 +7,7 @@ use serde_json::Value;
 use ureq::http::{HeaderMap, Request};
 
 use crate::contract;
+use crate::events::Events;
 
 /// Calls one server as one user, or as nobody.
 #[derive(Clone)]
@@ -123,6 +124,19 @@ impl Client {
         } else {
             run(self.agent.run(request.body(body).expect("a request"))?)
         }
+    }
+
+    /// `GET` of a stream of events, which must be answered with 200.
+    pub fn events(&self, path: &str, headers: &[(&str, &str)]) -> Events {
+        let mut request = Request::get(format!("{}{path}", self.address));
+        if let Some(token) = &self.token {
+            request = request.header("authorization", format!("Bearer {token}"));
+        }
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let answer = self.agent.run(request.body(()).expect("a request"));
+        Events::of(answer.expect("the server answers"))
     }
 
     /// `POST` of JSON; a 200 is checked against the contract.

@@ -13,6 +13,7 @@ pub mod chaos;
 pub mod client;
 pub mod contract;
 pub mod device;
+pub mod events;
 pub mod native;
 pub mod network;
 pub mod server;

@@ -141,6 +141,16 @@ impl Core {
         self.0.syncing.heard_of_change();
     }
 
+    /// Another device committed to the truth.
+    pub fn alerted(&self, checkin: String) {
+        self.0.syncing.alerted(checkin);
+    }
+
+    /// It is time to look; or the page is hidden, and what waits is to be pushed.
+    pub fn wake(&self, is_hidden: bool) {
+        self.0.syncing.wake(is_hidden);
+    }
+
     /// The airbag holds what another tab syncs, or does not.
     pub fn hold(&self, is_held: bool) {
         self.0.client.hold(is_held);

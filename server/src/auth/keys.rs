@@ -12,7 +12,7 @@ use jsonwebtoken::{Algorithm, DecodingKey, Validation};
 use super::{AuthError, Secret};
 
 /// Clocks of servers differ by seconds, not minutes.
-const LEEWAY_SECONDS: u64 = 5;
+pub(super) const LEEWAY: Duration = Duration::from_secs(5);
 const FETCH_TIMEOUT: Duration = Duration::from_secs(10);
 const JWKS_BYTES_MAX: u64 = 1024 * 1024;
 
@@ -35,7 +35,7 @@ pub(super) struct Demands {
 impl Demands {
     fn validation(&self, algorithm: Algorithm) -> Validation {
         let mut validation = Validation::new(algorithm);
-        validation.leeway = LEEWAY_SECONDS;
+        validation.leeway = LEEWAY.as_secs();
         validation.validate_nbf = true;
         validation.validate_aud = self.audience.is_some();
         // `exp` is checked where it is; whether tokens expire is for their issuer to say, unless

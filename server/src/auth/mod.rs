@@ -9,7 +9,7 @@ mod verifier;
 
 pub(crate) use dev::DevIssuer;
 pub(crate) use secret::Secret;
-pub(crate) use verifier::{Refused, Verifier};
+pub(crate) use verifier::{Refused, Taken, Verifier};
 
 /// Why the keys that tokens are checked with cannot be had. Said to the operator.
 #[derive(Debug, thiserror::Error)]

@@ -1,13 +1,13 @@
 //! Checks tokens against the keys that the operator trusts, and keeps those keys fresh.
 
 use std::sync::{Arc, PoisonError, RwLock};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use jsonwebtoken::{Algorithm, Header, errors::ErrorKind};
 use serde::Deserialize;
 use tokio::sync::Mutex;
 
-use super::keys::{Demands, TrustedKey};
+use super::keys::{Demands, LEEWAY, TrustedKey};
 use super::{AuthError, DevIssuer, Secret};
 use crate::config::Authority;
 use crate::session::Caller;
@@ -57,6 +57,15 @@ struct Published {
 struct Claims {
     #[serde(default)]
     sub: Option<String>,
+    #[serde(default)]
+    exp: Option<f64>,
+}
+
+/// A token that was taken.
+pub(crate) struct Taken {
+    pub(crate) caller: Caller,
+    /// For how long it will be taken yet; `None`: for ever.
+    pub(crate) good_for: Option<Duration>,
 }
 
 impl Verifier {
@@ -101,7 +110,7 @@ impl Verifier {
     ///
     /// # Errors
     /// Why it is not taken.
-    pub(crate) async fn verify(&self, token: &str) -> Result<Caller, Refused> {
+    pub(crate) async fn verify(&self, token: &str) -> Result<Taken, Refused> {
         let header = jsonwebtoken::decode_header(token).map_err(|_| Refused::Untrusted)?;
         if header.crit.is_some() {
             return Err(Refused::Untrusted);
@@ -168,7 +177,7 @@ async fn load(from: String, demands: Demands) -> Result<Vec<TrustedKey>, AuthErr
 }
 
 /// Takes the token if one of the keys does; else says why the best fitting one did not.
-fn judge(token: &str, header: &Header, keys: &[TrustedKey]) -> Result<Caller, Refused> {
+fn judge(token: &str, header: &Header, keys: &[TrustedKey]) -> Result<Taken, Refused> {
     let mut refused = Refused::Untrusted;
     for trusted in keys {
         let other = header.kid.is_some() && trusted.id.is_some() && trusted.id != header.kid;
@@ -176,7 +185,7 @@ fn judge(token: &str, header: &Header, keys: &[TrustedKey]) -> Result<Caller, Re
             continue;
         }
         match jsonwebtoken::decode::<Claims>(token, &trusted.key, &trusted.validation) {
-            Ok(data) => return caller(data.claims),
+            Ok(data) => return taken(data.claims),
             Err(error) => match error.kind() {
                 ErrorKind::ExpiredSignature => refused = Refused::Expired,
                 ErrorKind::ImmatureSignature => refused = Refused::Early,
@@ -194,10 +203,20 @@ fn judge(token: &str, header: &Header, keys: &[TrustedKey]) -> Result<Caller, Re
     Err(refused)
 }
 
-fn caller(claims: Claims) -> Result<Caller, Refused> {
+fn taken(claims: Claims) -> Result<Taken, Refused> {
     let user = claims.sub.unwrap_or_default();
     if user.is_empty() || user.len() > USER_BYTES_MAX {
         return Err(Refused::NoUser);
     }
-    Ok(Caller { user })
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    let good_for = claims.exp.map(|expires| {
+        // It is taken in the whole of its last second.
+        let ends = expires + LEEWAY.as_secs_f64() + 1.0;
+        let left = ends - now.unwrap_or_default().as_secs_f64();
+        Duration::try_from_secs_f64(left.max(0.0)).unwrap_or(Duration::MAX)
+    });
+    Ok(Taken {
+        caller: Caller { user },
+        good_for,
+    })
 }

@@ -7,9 +7,18 @@ use tidemark_protocol::Code;
 
 use super::App;
 use super::error::Failure;
+use crate::auth::Taken;
 use crate::session::Caller;
 
 impl FromRequestParts<App> for Caller {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Failure> {
+        Ok(Taken::from_request_parts(parts, app).await?.caller)
+    }
+}
+
+impl FromRequestParts<App> for Taken {
     type Rejection = Failure;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Failure> {

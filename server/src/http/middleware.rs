@@ -72,6 +72,7 @@ pub(super) fn cross_origin(origins: &[String]) -> CorsLayer {
             header::AUTHORIZATION,
             header::CONTENT_TYPE,
             header::CONTENT_ENCODING,
+            HeaderName::from_static("last-event-id"),
         ])
         .expose_headers([header::RETRY_AFTER])
         .max_age(LEAVE_KEPT)

@@ -2,6 +2,7 @@
 //! this screen. No SQL and no rules of sessions in here.
 
 mod address;
+mod alerts;
 mod assets;
 mod body;
 mod caller;
@@ -50,6 +51,7 @@ fn routes(config: &Config, app: App) -> Router {
         .route("/v1/sync/finish", post(sync::finish))
         .route("/v1/sync/reconcile", post(sync::reconcile))
         .route("/v1/sync/cancel", post(sync::cancel))
+        .route("/v1/alerts", get(alerts::stream))
         .route("/v1/records", get(records::page))
         .route("/v1/records/{key}/history", get(records::history))
         .route("/v1/conflicts", get(conflicts::page))

@@ -24,6 +24,7 @@ pub(crate) struct Server {
     listener: TcpListener,
     routes: axum::Router,
     grace: Duration,
+    service: Service,
 }
 
 impl Server {
@@ -36,7 +37,7 @@ impl Server {
         dev: Option<DevIssuer>,
     ) -> Self {
         let app = App {
-            service,
+            service: service.clone(),
             verifier,
             dev: dev.map(std::sync::Arc::new),
             request_timeout: config.request_timeout,
@@ -45,6 +46,7 @@ impl Server {
             listener,
             routes: routes(config, app),
             grace: config.shutdown_grace,
+            service,
         }
     }
 
@@ -62,6 +64,7 @@ impl Server {
             }
         }
         drop(self.listener);
+        self.service.end_alerts();
         if tokio::time::timeout(self.grace, graceful.shutdown())
             .await
             .is_err()

@@ -99,7 +99,7 @@ impl Service {
         let answer =
             settled_answer(&mut change, &datastore.id, &kept.conflict, made, settled).await?;
         change.commit().await?;
-        self.tell(Commit {
+        self.tell(&Commit {
             datastore: datastore.id,
             checkin: settled,
             device: SETTLER,

@@ -5,6 +5,7 @@
 //! No HTTP and no SQL in here, and no rule of merging: the store loads and writes, the engine
 //! decides.
 
+mod alerts;
 mod clearing;
 mod compaction;
 mod conflicts;
@@ -34,14 +35,15 @@ use tidemark_protocol::{
     PushAnswer, PushRequest, ReconcileAnswer, ReconcileRequest, ServerRecord, SessionId,
     SettleAnswer, SettleRequest,
 };
-use tokio::sync::broadcast;
 
+pub use alerts::{Alerts, AlertsQuery};
 pub use compaction::{Compaction, Dropped, ROWS_MAX};
 pub use conflicts::ConflictsQuery;
 pub use history::HistoryQuery;
 pub use settings::{Clock, Retention, Settings, SystemClock};
 
 use crate::store::{Datastore, Session, Snapshot, Store};
+use alerts::Listeners;
 
 /// Who is asking: the `sub` of a token that was checked.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,15 +52,13 @@ pub struct Caller {
     pub user: String,
 }
 
-/// One commit to a truth, told to whoever listens.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Commit {
-    /// The datastore.
-    pub datastore: String,
+/// One commit to a truth, to be told to whoever listens.
+struct Commit {
+    datastore: String,
     /// The commit's checkin, now the head.
-    pub checkin: Checkin,
+    checkin: Checkin,
     /// The device whose push it was.
-    pub device: DeviceId,
+    device: DeviceId,
 }
 
 /// What to read of the truth, outside of any session.
@@ -97,19 +97,18 @@ struct Inner {
     store: Store,
     settings: Settings,
     clock: Box<dyn Clock>,
-    commits: broadcast::Sender<Commit>,
+    listeners: Listeners,
 }
 
 impl Service {
     /// Serves the sessions of a store.
     pub fn new(store: Store, settings: Settings, clock: impl Clock) -> Self {
-        let (commits, _) = broadcast::channel(1024);
         Self {
             inner: Arc::new(Inner {
                 store,
                 settings,
                 clock: Box::new(clock),
-                commits,
+                listeners: Listeners::default(),
             }),
         }
     }
@@ -302,11 +301,6 @@ impl Service {
         })
     }
 
-    /// Every commit from now on. A listener that lags loses the oldest.
-    pub fn commits(&self) -> broadcast::Receiver<Commit> {
-        self.inner.commits.subscribe()
-    }
-
     /// Waits for what runs and closes the store; calls after it fail with `busy`.
     pub async fn close(&self) {
         self.inner.store.close().await;
@@ -357,8 +351,7 @@ impl Service {
         }
     }
 
-    fn tell(&self, commit: Commit) {
-        // Nobody listening is no failure.
-        let _ = self.inner.commits.send(commit);
+    fn tell(&self, commit: &Commit) {
+        self.inner.listeners.tell(commit);
     }
 }

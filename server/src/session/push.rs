@@ -80,7 +80,7 @@ impl Service {
         change.update_session(&session).await?;
         change.commit().await?;
         if commit.is_some() {
-            self.tell(Commit {
+            self.tell(&Commit {
                 datastore: session.datastore,
                 checkin: summary.max_checkin,
                 device: session.device,

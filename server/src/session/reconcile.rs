@@ -102,7 +102,7 @@ impl Service {
         change.update_session(&session).await?;
         change.commit().await?;
         if let Some(commit) = commit {
-            self.tell(commit);
+            self.tell(&commit);
         }
         Ok(answer)
     }

@@ -7,7 +7,7 @@ use tidemark_protocol::{ConflictsAnswer, Problem, SettleAnswer};
 use tidemark_server::session::{ConflictsQuery, Service};
 use uuid::Uuid;
 
-use crate::support::{Device, World, caller, pending, request, wire};
+use crate::support::{Device, World, caller, pending, request, told, wire};
 
 /// A record whose field `a` so many devices have changed without knowing of each other.
 async fn contested(world: &World, devices: u64) -> String {
@@ -43,19 +43,19 @@ pub(crate) async fn a_decision_is_one_commit(world: World) {
     reader.sync(json!([])).await;
     let conflicts = listed(&world.service).await.conflicts;
     assert_eq!(conflicts.len(), 2);
-    let mut commits = world.service.commits();
+    let mut commits = world.commits().await;
     for (conflict, open) in conflicts.iter().rev().zip([1, 0]) {
         let settled = settle(&world.service, &conflict.id, json!({"take": "truth"}));
         let settled = settled.await.unwrap();
-        let told = commits.recv().await.unwrap();
-        assert_eq!(told.checkin, settled.settled);
-        assert!(told.device.uuid().is_nil());
+        let alert = told(&mut commits).unwrap();
+        assert_eq!(alert.max_checkin, settled.settled);
+        assert!(alert.device_uuid.uuid().is_nil());
         assert_eq!(settled.conflicts.open, open);
         assert_eq!(settled.conflicts.changed, Some(settled.settled));
         // Said again, nothing is written, and nobody is told.
         let again = settle(&world.service, &conflict.id, json!({"take": "truth"}));
         assert_eq!(wire(&again.await.unwrap()), wire(&settled));
-        assert!(commits.try_recv().is_err());
+        assert_eq!(told(&mut commits), None);
         reader.sync(json!([])).await;
         assert_eq!(world.verified().await, Vec::<String>::new());
     }

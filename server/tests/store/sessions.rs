@@ -4,7 +4,7 @@ use serde_json::json;
 use tidemark_server::session::{RecordsQuery, Settings};
 use uuid::Uuid;
 
-use crate::support::{Device, World, caller, many, pending, request, wire};
+use crate::support::{Device, World, caller, many, pending, request, told, wire};
 
 /// P-33: open, push, pull, finish: a record gets its key and reaches the other devices, its
 /// `local_id` only the device that gave it.
@@ -302,17 +302,18 @@ pub(crate) async fn a_cancelled_session_is_over(world: World) {
 
 /// T-43: every commit is told once, with its device.
 pub(crate) async fn commits_are_told(world: World) {
-    let mut commits = world.service.commits();
+    let mut commits = world.commits().await;
     let mut device = Device::new(&world);
     let repeated = many(1);
     device.sync(repeated.clone()).await;
     device.open(1).await.unwrap();
     device.push(repeated).await.unwrap();
-    let told = commits.try_recv().unwrap();
-    assert_eq!(told.device.uuid(), device.id);
-    assert_eq!(Some(told.checkin.to_string()), device.last_sync);
-    assert!(
-        commits.try_recv().is_err(),
+    let alert = told(&mut commits).unwrap();
+    assert_eq!(alert.device_uuid.uuid(), device.id);
+    assert_eq!(Some(alert.max_checkin.to_string()), device.last_sync);
+    assert_eq!(
+        told(&mut commits),
+        None,
         "a push that changes nothing is no commit"
     );
 }

@@ -10,6 +10,7 @@ use std::{
     time::Duration,
 };
 
+use futures_util::FutureExt;
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 use sqlx::{AssertSqlSafe, Connection, Row, sqlite::SqliteConnection};
@@ -19,11 +20,11 @@ use tidemark_engine::{
     json::Canonical,
 };
 use tidemark_protocol::{
-    FinishAnswer, OpenAnswer, Problem, PullAnswer, PushAnswer, PushOutcome, PushSummary,
+    Alert, FinishAnswer, OpenAnswer, Problem, PullAnswer, PushAnswer, PushOutcome, PushSummary,
     ServerRecord,
 };
 use tidemark_server::{
-    session::{Caller, Clock, RecordsQuery, Retention, Service, Settings},
+    session::{Alerts, AlertsQuery, Caller, Clock, RecordsQuery, Retention, Service, Settings},
     store::{Finding, Store},
 };
 use uuid::Uuid;
@@ -90,6 +91,13 @@ impl World {
             ..Settings::default()
         };
         self.served(settings).await
+    }
+
+    /// Listens to the commits of the datastore that all of its devices share.
+    pub(crate) async fn commits(&self) -> Alerts {
+        let ann = caller("ann");
+        let listening = self.service.alerts(&ann, AlertsQuery::default());
+        listening.await.unwrap()
     }
 
     /// The first column of what a statement finds, as text, straight from the file.
@@ -397,6 +405,11 @@ impl Device {
     pub(crate) fn keys(&self) -> BTreeSet<String> {
         self.records.keys().cloned().collect()
     }
+}
+
+/// The next commit that a listener was told of, if there is one by now.
+pub(crate) fn told(commits: &mut Alerts) -> Option<Alert> {
+    commits.next().now_or_never().flatten()
 }
 
 /// A new record, made offline.

@@ -1,6 +1,7 @@
 //! The protocol over real HTTP, against the real server in a process of its own.
 #![expect(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
 
+mod alerts;
 mod bodies;
 mod command;
 mod comparing;

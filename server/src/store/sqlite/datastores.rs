@@ -85,6 +85,31 @@ impl Snapshot {
             .map(|row| decode::parsed_maybe(row, "fingerprint"))
             .transpose()
     }
+
+    /// The newest commit after this one that the device did not make, and who made it if a device
+    /// did.
+    pub(crate) async fn newest_commit(
+        &mut self,
+        datastore: &str,
+        after: Checkin,
+        but_of: Option<DeviceId>,
+    ) -> Result<Option<(Checkin, Option<DeviceId>)>, StoreError> {
+        let row = sqlx::query(
+            "select checkin, device from commits \
+             where datastore = ?1 and checkin > ?2 and (?3 is null or device is not ?3) \
+             order by checkin desc limit 1",
+        )
+        .bind(datastore)
+        .bind(after.micros())
+        .bind(but_of.map(|device| device.to_string()))
+        .fetch_optional(&mut *self.tx)
+        .await?;
+        let read = |row| -> Result<_, StoreError> {
+            let device = decode::read_maybe(row, "device", DeviceId::parse)?;
+            Ok((decode::checkin(row, "checkin")?, device))
+        };
+        row.as_ref().map(read).transpose()
+    }
 }
 
 /// Which of these checkins were issued.
