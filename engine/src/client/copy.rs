@@ -12,13 +12,15 @@
 //! ([`Root`], [`Page`]). So nothing here calls the server, and what is damaged is told.
 
 use alloc::{rc::Rc, vec::Vec};
+use core::cell::Cell;
 
 use super::codec::{Reader, Unreadable, put_bytes, put_number};
 use super::database::Written;
 use super::root::Root;
 use super::shared::{Current, Shared};
 use super::{Environment, Error, ErrorCode};
-use crate::store::{Committed, Page, PageId, PageSource, Pages, StoreError, Tree};
+use crate::sort::sort_by;
+use crate::store::{Committed, Page, PageId, PageSource, Pages, StoreError, Tree, TreeError};
 
 const MAGIC: &[u8] = b"tidemark copy 1\n";
 /// What every version of a copy begins with.
@@ -159,7 +161,7 @@ fn taken_up(current: &Current, mut root: Root, pages: Vec<(PageId, Page)>) -> Wr
 }
 
 /// The pages of all trees, each once.
-fn page_ids(root: &Root, pages: &dyn PageSource) -> Result<Vec<PageId>, crate::store::TreeError> {
+fn page_ids(root: &Root, pages: &dyn PageSource) -> Result<Vec<PageId>, TreeError> {
     let mut ids = Vec::new();
     for tree in root.trees() {
         ids.append(&mut Tree::page_ids(tree, pages)?);
@@ -167,13 +169,17 @@ fn page_ids(root: &Root, pages: &dyn PageSource) -> Result<Vec<PageId>, crate::s
     Ok(ids)
 }
 
-/// The pages that a copy brings, and no others.
-struct Brought<'a>(&'a [(PageId, Page)]);
+/// The pages that a copy brings, and no others. Each is looked at once, unless they lead round in circles.
+struct Brought<'a> {
+    pages: &'a [(PageId, Page)],
+    looks: Cell<usize>,
+}
 
 impl PageSource for Brought<'_> {
     fn page(&self, id: &PageId) -> Option<Page> {
-        let place = self.0.binary_search_by(|(brought, _)| brought.cmp(id));
-        Some(self.0[place.ok()?].1.clone())
+        self.looks.set(self.looks.get().checked_sub(1)?);
+        let place = self.pages.binary_search_by(|(brought, _)| brought.cmp(id));
+        Some(self.pages[place.ok()?].1.clone())
     }
 }
 
@@ -190,8 +196,12 @@ fn read(copy: &[u8]) -> Result<(Root, Vec<(PageId, Page)>), Error> {
     let (root, mut pages) = read_parts(rest)
         .map_err(|_| damaged())?
         .ok_or_else(damaged)?;
-    pages.sort_by(|(one, _), (other, _)| one.cmp(other));
-    let wanted = page_ids(&root, &Brought(&pages)).map_err(|_| damaged())?;
+    sort_by(&mut pages, |(one, _), (other, _)| one.cmp(other));
+    let brought = Brought {
+        pages: &pages,
+        looks: Cell::new(pages.len()),
+    };
+    let wanted = page_ids(&root, &brought).map_err(|_| damaged())?;
     if wanted.len() != pages.len() {
         return Err(damaged());
     }
