@@ -3,6 +3,7 @@ import { Alerts } from './alerts.ts';
 import { type Core, destroyCore, Operations, Reading, Writing } from '../wasm/tidemark.js';
 import { runBatch, type WorkBatch } from './batch.ts';
 import { type Records, RecordsOf, type Write } from './collection.ts';
+import { fromFile, toFile } from './copies.ts';
 import { answer, invalid, TidemarkError, toError } from './error.ts';
 import { Host } from './host.ts';
 import { letGo } from './locks.ts';
@@ -13,7 +14,7 @@ import { askStorage, keepStorage } from './storage.ts';
 import { joinTabs } from './tabs.ts';
 import { fromSlices, toSlices } from './text.ts';
 import type {
-  Batch, Choice, Collection, Conflict, ConnectOptions, Database, Doc, Events, Info, Json, Live, Query, SyncOptions, SyncReport, SyncStatus,
+  Batch, Choice, Collection, Conflict, ConnectOptions, Database, Doc, Events, ImportReport, Info, Json, Live, Query, SyncOptions, SyncReport, SyncStatus,
 } from './tidemark.d.ts';
 import { Server } from './transport.ts';
 import { Turns } from './turns.ts';
@@ -174,6 +175,17 @@ export class LocalDatabase implements Database, Records {
   async info(): Promise<Info> {
     const [info, storage] = await Promise.all([answer(this.#open().info()), askStorage()]);
     return { ...(info as Omit<Info, 'storage'>), storage };
+  }
+
+  async export(): Promise<Blob> {
+    return toFile(await answer(this.#open().export()));
+  }
+
+  async import(data: Blob): Promise<ImportReport> {
+    const core = this.#open();
+    const copy = await fromFile(data);
+    const [confirmed, pending] = await this.#turns.long(() => answer(core.import(copy)));
+    return { confirmed, pending };
   }
 
   close(): Promise<void> {

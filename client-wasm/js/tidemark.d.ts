@@ -93,6 +93,16 @@ export interface Database {
   resolve(id: string, choice: Choice): Promise<void>;
   /** What this database is and holds, and how much storage there is. */
   info(): Promise<Info>;
+  /**
+   * All that this database holds at one moment, as a file: the records as the server confirmed them, what is
+   * not in the truth yet, conflicts and decisions. To keep, or to carry to another browser.
+   */
+  export(): Promise<Blob>;
+  /**
+   * Takes up what `export` gave, into a database that holds nothing yet: whole, or not at all. It stays a
+   * device of its own, so both may go on and sync: what both still had to push is in the truth once.
+   */
+  import(data: Blob): Promise<ImportReport>;
   /** Closes it for good, once the writes under way are saved. Further calls fail with `closed`. */
   close(): Promise<void>;
   /** Closes it and deletes it from this device. Fails with `pending` while records or decisions are not in the truth yet, unless told otherwise. */
@@ -386,6 +396,14 @@ export interface Airbag {
   changes: number;
   /** How many there are. */
   live: number;
+}
+
+/** What was taken up from a copy. */
+export interface ImportReport {
+  /** Records as the server had confirmed them. */
+  confirmed: number;
+  /** Records that were not in the truth yet. */
+  pending: number;
 }
 
 /** What a local database is and holds. */

@@ -12,6 +12,7 @@ mod batch;
 mod by_row;
 mod codec;
 mod conflicts;
+mod copy;
 mod database;
 mod declare;
 mod doc;
@@ -53,6 +54,7 @@ use tidemark_protocol::Timestamp;
 pub use backoff::Backoff;
 pub use batch::Batch;
 pub use conflicts::Choice;
+pub use copy::Imported;
 pub use doc::{Doc, State, write_docs};
 pub use error::{Details, Error, ErrorCode};
 pub use options::{Cancel, DeclaredIndex, Operation, Options, SyncOptions};
@@ -275,6 +277,26 @@ impl<E: Environment> Client<E> {
     /// Another tab's sync was held by the airbag, or is not any more.
     pub fn hold(&self, is_held: bool) {
         self.shared().hold(is_held);
+    }
+
+    /// All that this database holds at one moment, as bytes in parts that belong together: see
+    /// [`Self::import`].
+    ///
+    /// # Errors
+    /// Where the pages cannot be read, `busy` where other tabs change them too fast.
+    pub async fn export(&self) -> Result<Vec<Vec<u8>>, Error> {
+        self.shared().export().await
+    }
+
+    /// Takes up what [`Self::export`] gave, here or elsewhere, what waits to be pushed too. This stays the
+    /// device that it is.
+    ///
+    /// # Errors
+    /// `invalid` where the database is not empty, or the bytes are no whole copy; `wrong_user` for one of
+    /// another datastore than this database was opened for; `quota` and the like. Then nothing was taken.
+    pub async fn import(&self, copy: &[u8]) -> Result<Imported, Error> {
+        let _turn = self.shared().syncing.hold().await;
+        self.shared().import(copy).await
     }
 
     /// What is going on.

@@ -185,6 +185,18 @@ impl Core {
         start(&self.0, Ok(Work::Info))
     }
 
+    /// All that the database holds, as bytes in parts.
+    #[wasm_bindgen(unchecked_return_type = "Promise<Uint8Array<ArrayBuffer>[]>")]
+    pub fn export(&self) -> Promise {
+        start(&self.0, Ok(Work::Export))
+    }
+
+    /// Takes up such bytes, all in one: how many confirmed and how many pending records they held.
+    #[wasm_bindgen(unchecked_return_type = "Promise<[number, number]>")]
+    pub fn import(&self, copy: Vec<u8>) -> Promise {
+        start(&self.0, Ok(Work::Import(copy)))
+    }
+
     /// Talks to the server that the host has from now on, by itself or when asked.
     pub fn connect(&self, auto: bool, datastore: Option<String>) {
         if datastore.is_some() {

@@ -4,9 +4,9 @@
 
 use std::{cell::RefCell, rc::Rc};
 
-use js_sys::{Array, JsString, Promise};
+use js_sys::{Array, JsString, Promise, Uint8Array};
 use tidemark_engine::{
-    client::{Batch, Choice, Doc, Error, ErrorCode, Operation, SyncOptions},
+    client::{Batch, Choice, Doc, Error, ErrorCode, Imported, Operation, SyncOptions},
     json::{Canonical, CanonicalRef},
     store::Committed,
 };
@@ -55,6 +55,8 @@ pub(super) enum Work {
     Commit(Slot),
     Resolve(String, Choice),
     Info,
+    Export,
+    Import(Vec<u8>),
     Sync(SyncOptions, Ticket),
 }
 
@@ -103,6 +105,17 @@ async fn run(inner: &Rc<Inner>, work: Work) -> Result<JsValue, Error> {
         Work::Info => {
             client.refresh().await?;
             Ok(plain(&client.info().to_json()))
+        }
+        Work::Export => {
+            client.refresh().await?;
+            let parts = client.export().await?;
+            let parts = parts.iter().map(|part| Uint8Array::from(&part[..]));
+            Ok(parts.collect::<Array>().into())
+        }
+        Work::Import(copy) => {
+            let Imported { confirmed, pending } = client.import(&copy).await?;
+            inner.syncing.changed();
+            Ok(Array::of2(&number(confirmed), &number(pending)).into())
         }
         Work::Sync(options, ticket) => sync(inner, options, ticket).await,
     }

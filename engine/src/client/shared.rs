@@ -158,6 +158,11 @@ impl<E: Environment> Shared<E> {
         Ok(shared)
     }
 
+    /// The disk itself.
+    pub(super) fn pages(&self) -> &PagesOf<E> {
+        self.store.pages()
+    }
+
     /// The newest root known here.
     pub(super) fn current(&self) -> Rc<Current> {
         Rc::clone(&self.current.borrow())
@@ -445,7 +450,7 @@ impl<E: Environment> Shared<E> {
         });
     }
 
-    async fn is_overtaken(&self, current: &Current) -> Result<bool, Error> {
+    pub(super) async fn is_overtaken(&self, current: &Current) -> Result<bool, Error> {
         self.reload().await?;
         Ok(self.current().revision != current.revision)
     }

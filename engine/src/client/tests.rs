@@ -3,6 +3,7 @@
 mod answers;
 mod chaos;
 mod conflicts;
+mod copies;
 mod damage;
 mod directions;
 mod local;

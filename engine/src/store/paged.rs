@@ -15,6 +15,9 @@ use super::summary::Summary;
 use crate::fingerprint::DatastoreFingerprint;
 use crate::sort::sort_by;
 
+/// No tree of as many pages as any disk has is higher.
+const HEIGHT_MAX: usize = 32;
+
 /// Pages at hand.
 pub trait PageSource {
     /// The page, if it is at hand.
@@ -205,7 +208,7 @@ impl PageTree {
             Root::Inline(page) => page.kind() == expected_kind(height),
             _ => true,
         };
-        (height > 0 && fits).then_some(tree)
+        ((1..=HEIGHT_MAX).contains(&height) && fits).then_some(tree)
     }
 
     /// Fills in the values of the keys at these places, which ascend by key.

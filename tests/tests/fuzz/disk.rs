@@ -87,17 +87,19 @@ async fn full(pages: MemoryPages) -> (RootRecord, Vec<(PageId, Rc<[u8]>)>) {
     (root, found)
 }
 
-#[test]
-fn any_bytes_on_a_disk_are_read_or_refused() {
-    let runtime = runtime();
-    let (root, pages) = runtime.block_on(full(recorded().0));
+/// The root record and the pages of a database, of which one is something else.
+type Disk = (RootRecord, Vec<(PageId, Rc<[u8]>)>);
+
+/// Tries disks of which the root record or a page was damaged.
+fn with_damage(target: &str, check: impl Fn(Disk)) {
+    let (root, pages) = runtime().block_on(full(recorded().0));
     assert!(pages.len() > 4, "{} pages", pages.len());
     let one = |place: usize, bytes: &[u8]| [&[u8::try_from(place).unwrap_or(0)], bytes].concat();
     let mut inputs = vec![one(0, &root.bytes), one(0, &root.bytes)];
     let pages_of_inputs = pages.iter().enumerate().take(250);
     inputs.extend(pages_of_inputs.map(|(place, (_, bytes))| one(place + 1, bytes)));
     // The first byte says what is damaged: the root, or which page.
-    fuzz("disk", 500, inputs, |bytes| {
+    fuzz(target, 500, inputs, |bytes| {
         let Some((place, bytes)) = bytes.split_first() else {
             return;
         };
@@ -119,20 +121,68 @@ fn any_bytes_on_a_disk_are_read_or_refused() {
                 *page = bytes.into();
             }
         }
+        check((root, pages));
+    });
+}
+
+#[test]
+fn any_bytes_on_a_disk_are_read_or_refused() {
+    let runtime = runtime();
+    with_damage("disk", |(root, pages)| {
         let damaged = Damaged {
             root: RefCell::new(Some(root)),
             pages: RefCell::new(pages.into_iter().collect()),
             reads: Cell::default(),
         };
-        runtime.block_on(uses(damaged));
+        runtime.block_on(async {
+            if let Ok(tab) = Client::open(Surroundings::alone(damaged, 3), options()).await {
+                uses(&tab).await;
+            }
+        });
     });
 }
 
-/// All that an app may do, whatever it comes to.
-async fn uses(disk: Damaged) {
-    let Ok(tab) = Client::open(Surroundings::alone(disk, 3), options()).await else {
-        return;
+#[test]
+fn any_bytes_are_taken_up_as_a_copy_or_refused() {
+    let runtime = runtime();
+    let taken_up = Cell::new(0);
+    with_damage("copy", |(root, pages)| {
+        let tab = Surroundings::alone(MemoryPages::new(), 3);
+        runtime.block_on(async {
+            let tab = Client::open(tab, options()).await.expect("it opens");
+            match tab.import(&copy(&root.bytes, &pages)).await {
+                Ok(_) => taken_up.set(taken_up.get() + 1),
+                Err(_) => assert_eq!(tab.info().confirmed + tab.info().pending, 0),
+            }
+            uses(&tab).await;
+        });
+    });
+    assert!(taken_up.get() > 20, "{} were taken up", taken_up.get());
+}
+
+/// A copy as its form has it, of whatever bytes.
+fn copy(root: &[u8], pages: &[(PageId, Rc<[u8]>)]) -> Vec<u8> {
+    let put_number = |copy: &mut Vec<u8>, mut number: usize| {
+        while number > 127 {
+            copy.push(u8::try_from(number & 127).expect("a byte") | 128);
+            number >>= 7;
+        }
+        copy.push(u8::try_from(number).expect("a byte"));
     };
+    let mut copy = b"tidemark copy 1\n".to_vec();
+    put_number(&mut copy, root.len());
+    copy.extend_from_slice(root);
+    put_number(&mut copy, pages.len());
+    for (id, page) in pages {
+        copy.extend_from_slice(&id.0);
+        put_number(&mut copy, page.len());
+        copy.extend_from_slice(page);
+    }
+    copy
+}
+
+/// All that an app may do, whatever it comes to.
+async fn uses<P: Pages>(tab: &Client<Surroundings<P>>) {
     let docs = tab.find("note", "").await.unwrap_or_default();
     let ordered = r#"{"where":{"n":{"gte":3}},"orderBy":["n"],"limit":9}"#;
     let _ = (tab.find("note", ordered).await, tab.count("note", "").await);
@@ -146,4 +196,5 @@ async fn uses(disk: Damaged) {
     let (entity, values) = ("note".into(), r#"[{"n":1}]"#.to_owned());
     let _ = tab.write(vec![Operation::Create { entity, values }]).await;
     let _ = Box::pin(tab.sync(SyncOptions::default(), &Cancel::default())).await;
+    let _ = tab.export().await;
 }

@@ -18,15 +18,15 @@ use crate::client::{
 use crate::store::{MemoryPages, PageId, Pages, Store, Tree, seal};
 
 /// A device with so many records in step with the truth.
-struct Damaged {
-    tab: Tab,
-    client: Client<Tab>,
-    model: Rc<RefCell<Model>>,
+pub(super) struct Damaged {
+    pub(super) tab: Tab,
+    pub(super) client: Client<Tab>,
+    pub(super) model: Rc<RefCell<Model>>,
     /// The first names of all records.
     local_ids: Vec<String>,
 }
 
-fn options() -> Options {
+pub(super) fn options() -> Options {
     let index = DeclaredIndex {
         entity: "note".into(),
         fields: ["n".to_owned()].into(),
@@ -42,7 +42,7 @@ fn value(number: usize, bytes: usize) -> String {
 }
 
 impl Damaged {
-    async fn in_step(seed: u64, count: usize) -> Self {
+    pub(super) async fn in_step(seed: u64, count: usize) -> Self {
         let tab = World::on(MemoryPages::new(), seed);
         let model = Rc::new(RefCell::new(Model::new(60)));
         let server = Rc::clone(&model);
@@ -67,7 +67,7 @@ impl Damaged {
     }
 
     /// The person works without a network.
-    async fn edits(&self, count: usize, roll: &mut impl FnMut(usize) -> usize) {
+    pub(super) async fn edits(&self, count: usize, roll: &mut impl FnMut(usize) -> usize) {
         let keys: Vec<String> = held(&self.client).await.into_keys().collect();
         for number in 0..count {
             let key = &keys[roll(keys.len())];
@@ -87,7 +87,7 @@ impl Damaged {
     }
 
     /// The pages in use.
-    fn pages(&self) -> Vec<PageId> {
+    pub(super) fn pages(&self) -> Vec<PageId> {
         let current = self.client.shared().current();
         let trees = current.root.trees().into_iter();
         trees.flat_map(|tree| self.pages_of(tree)).collect()
