@@ -16,6 +16,7 @@ mod database;
 mod declare;
 mod doc;
 mod error;
+mod follow;
 mod group;
 mod ids;
 mod indexes;
@@ -55,6 +56,7 @@ pub use batch::Batch;
 pub use conflicts::Choice;
 pub use doc::{Doc, State, write_docs};
 pub use error::{Details, Error, ErrorCode};
+pub use follow::{Delta, Follow};
 pub use options::{Cancel, DeclaredIndex, Operation, Options, SyncOptions};
 pub use ports::{Environment, Reply, Transport, TransportError};
 pub use status::{Event, Info, Phase, Progress, Remapped, Status, SyncReport};
@@ -179,6 +181,16 @@ impl<E: Environment> Client<E> {
             self.remember(entity, query, last);
         }
         Ok(found)
+    }
+
+    /// Follows a query: its answer, and then what each change of the database does to it.
+    ///
+    /// # Errors
+    /// `invalid` for a query that is not understood.
+    pub fn follow(&self, entity: &str, query: &str) -> Result<Follow<E>, Error> {
+        let query = Query::parse(query)?;
+        let after = self.remembered(entity, &query);
+        Ok(Follow::new(self.clone(), entity, query, after))
     }
 
     /// How many records a query finds.

@@ -68,6 +68,20 @@ impl Look {
     }
 }
 
+/// The records that the app sees under exactly these keys.
+pub(super) fn seen(
+    view: View<'_>,
+    entity: &Rc<str>,
+    keys: &[String],
+) -> Result<Vec<Option<Doc>>, Stop> {
+    let looks = get_exactly(view, &Rows::default(), entity, keys)?;
+    let mut docs = Vec::with_capacity(looks.len());
+    for look in looks {
+        docs.push(look.into_doc());
+    }
+    Ok(docs)
+}
+
 fn get_exactly(
     view: View<'_>,
     rows: &Rows,
@@ -131,12 +145,13 @@ impl Finding {
         }
     }
 
-    /// Goes on until a page lacks; call it again on the same moment.
+    /// Goes on until a page lacks; call it again on the same moment. `after`: where the row stood
+    /// that the query goes on after, if it is known.
     pub(super) fn advance(
         &mut self,
         view: View<'_>,
         query: &Query,
-        remembered: Option<&Position>,
+        after: Option<&Position>,
     ) -> Result<Vec<Doc>, Stop> {
         if self.execution.is_none() {
             let (mut indexes, mut fields) = (Vec::new(), Vec::new());
@@ -147,7 +162,10 @@ impl Finding {
                 }
             }
             let plan = Plan::of(query, &fields);
-            let after = self.position(view, query, remembered)?;
+            let after = match after {
+                Some(after) => Some(after.clone()),
+                None => place_after(view, query, &self.entity)?,
+            };
             self.index = match plan.index {
                 IndexName::ByKey => None,
                 IndexName::Declared(place) => indexes
@@ -174,30 +192,24 @@ impl Finding {
             finding: self,
         }
     }
+}
 
-    /// Where the row stands that the query goes on after.
-    fn position(
-        &self,
-        view: View<'_>,
-        query: &Query,
-        remembered: Option<&Position>,
-    ) -> Result<Option<Position>, Stop> {
-        let Some(key) = &query.after else {
-            return Ok(None);
-        };
-        if let Some(position) = remembered {
-            return Ok(Some(position.clone()));
-        }
-        let keys = [key.clone()];
-        let found = get_many(view, &Rows::default(), &self.entity, &keys)?
-            .pop()
-            .flatten();
-        match found {
-            Some(doc) => Ok(Some(query.position(&doc))),
-            // Without an order, the key alone is the place.
-            None if query.order.is_empty() => Ok(Some(query.position(&Doc::gone(key)))),
-            None => Err(Error::from(QueryError::After(key.clone())).into()),
-        }
+/// Where the row stands that a query goes on after.
+pub(super) fn place_after(
+    view: View<'_>,
+    query: &Query,
+    entity: &Rc<str>,
+) -> Result<Option<Position>, Stop> {
+    let Some(key) = &query.after else {
+        return Ok(None);
+    };
+    let keys = [key.clone()];
+    let found = get_many(view, &Rows::default(), entity, &keys)?;
+    match found.into_iter().next().flatten() {
+        Some(doc) => Ok(Some(query.position(&doc))),
+        // Without an order, the key alone is the place.
+        None if query.order.is_empty() => Ok(Some(query.position(&Doc::gone(key)))),
+        None => Err(Error::from(QueryError::After(key.clone())).into()),
     }
 }
 

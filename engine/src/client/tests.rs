@@ -5,6 +5,7 @@ mod chaos;
 mod conflicts;
 mod damage;
 mod directions;
+mod follow;
 mod local;
 mod model;
 mod modes;

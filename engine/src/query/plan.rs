@@ -68,10 +68,10 @@ impl Plan {
             }
             Bound::Unbounded => Vec::new(),
         };
-        for (place, _) in query.free_order() {
-            key.extend_from_slice(&position.fields[place]);
-        }
-        key.extend_from_slice(position.key.as_bytes());
+        // Where a walk gives the order, its fields all go the same way.
+        let descends = query.free_order().first().is_some_and(|it| it.descending);
+        order::append_inverted_if(&mut key, position.fields(), descends);
+        key.extend_from_slice(position.key());
         Some(key)
     }
 
@@ -349,15 +349,12 @@ fn walk_of(query: &Query, free: &[Field]) -> Option<(Direction, bool)> {
         && wanted
             .iter()
             .zip(free)
-            .all(|((_, order), field)| order.field == *field);
+            .all(|(order, field)| order.field == *field);
     if !is_same {
         return None;
     }
     let ties_descend = query.ties_descend();
-    if wanted
-        .iter()
-        .all(|(_, order)| order.descending == ties_descend)
-    {
+    if wanted.iter().all(|order| order.descending == ties_descend) {
         let direction = if ties_descend {
             Direction::Descending
         } else {
@@ -366,6 +363,6 @@ fn walk_of(query: &Query, free: &[Field]) -> Option<(Direction, bool)> {
         return Some((direction, false));
     }
     // Fields from high to low, and keys from low to high among the equal ones.
-    let descends = !ties_descend && wanted.iter().all(|(_, order)| order.descending);
+    let descends = !ties_descend && wanted.iter().all(|order| order.descending);
     descends.then_some((Direction::Descending, true))
 }

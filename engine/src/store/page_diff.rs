@@ -5,10 +5,12 @@ use alloc::vec;
 use alloc::vec::Vec;
 use core::cmp::Ordering;
 
+use super::cursor::KeyRange;
 use super::diff::Change;
 use super::page::{Page, Slice};
 use super::paged::{PageSource, PageTree, Root, TreeError, expected_kind, load, missing, value_at};
 use super::port::PageId;
+use super::walk::bound_slot;
 
 /// The most pages of each side that a walk asks for ahead of its need.
 const READ_AHEAD_PAGES_MAX: usize = 32;
@@ -23,6 +25,7 @@ pub(super) struct PageDiff {
 
 #[derive(Clone, Debug)]
 struct Side {
+    range: KeyRange,
     height: usize,
     /// The root, as long as it is not opened.
     root: Option<Root>,
@@ -63,11 +66,11 @@ enum Step {
 }
 
 impl PageDiff {
-    /// A walk over what `after` changed of `before`.
-    pub(super) fn new(before: &PageTree, after: &PageTree) -> Self {
+    /// A walk over what `after` changed of `before` in a range of keys.
+    pub(super) fn new(before: &PageTree, after: &PageTree, range: &KeyRange) -> Self {
         Self {
-            before: Side::new(before),
-            after: Side::new(after),
+            before: Side::new(before, range.clone()),
+            after: Side::new(after, range.clone()),
         }
     }
 
@@ -198,9 +201,10 @@ fn entry(source: &dyn PageSource, next: &Next) -> Result<Option<(Slice, Slice)>,
 }
 
 impl Side {
-    fn new(tree: &PageTree) -> Self {
+    fn new(tree: &PageTree, range: KeyRange) -> Self {
         let root = (tree.root != Root::Empty).then(|| tree.root.clone());
         Self {
+            range,
             height: tree.height,
             root,
             frames: vec![],
@@ -224,6 +228,9 @@ impl Side {
             return Next::End;
         };
         let height = self.height - self.frames.len();
+        if (height == 0 || *slot > 0) && self.range.ends_before(page.key(*slot)) {
+            return Next::End;
+        }
         if height == 0 {
             return Next::Entry {
                 page: page.clone(),
@@ -265,8 +272,14 @@ impl Side {
             },
         };
         self.skip();
-        self.frames
-            .extend(page.map(|page| Frame { page, slot: 0, low }));
+        if let Some(page) = page {
+            let slot = if height == 1 {
+                self.range.first_slot(&page)
+            } else {
+                bound_slot(&page, &self.range.from, false)
+            };
+            self.frames.push(Frame { page, slot, low });
+        }
         Ok(true)
     }
 
@@ -282,6 +295,7 @@ impl Side {
         let branch = self.frames.iter().enumerate().rfind(is_branch);
         branch.map_or_else(Vec::new, |(_, frame)| {
             (frame.slot..frame.page.count())
+                .take_while(|slot| *slot == 0 || !self.range.ends_before(frame.page.key(*slot)))
                 .map(|slot| frame.page.child_id(slot))
                 .collect()
         })

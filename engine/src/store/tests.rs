@@ -308,7 +308,9 @@ proptest! {
     }
 
     #[test]
-    fn a_diff_is_what_changed(shape in any_shape(), work in any_work(), edits in any_work()) {
+    fn a_diff_is_what_changed(
+        shape in any_shape(), work in any_work(), edits in any_work(), range in any_range(),
+    ) {
         let mut world = World::new(shape);
         for edits in &work {
             world.change(edits);
@@ -322,7 +324,7 @@ proptest! {
         for (older, newer, before, after) in
             [(&tree, &newer, &model, &world.model), (&newer, &tree, &world.model, &model)]
         {
-            let mut diff = Diff::new(older, newer);
+            let mut diff = Diff::new(older, newer, range.clone());
             let mut found = BTreeMap::new();
             while let Some(change) = diff.next(&source).unwrap() {
                 let values = (change.before.map(|v| v.to_vec()), change.after.map(|v| v.to_vec()));
@@ -333,7 +335,7 @@ proptest! {
             let keys: BTreeSet<_> = before.keys().chain(after.keys()).cloned().collect();
             let expected: BTreeMap<_, _> = keys.into_iter()
                 .map(|key| (key.clone(), (before.get(&key).cloned(), after.get(&key).cloned())))
-                .filter(|(_, (before, after))| before != after)
+                .filter(|(key, (before, after))| range.contains(key) && before != after)
                 .collect();
             prop_assert_eq!(found, expected);
         }
