@@ -193,6 +193,17 @@ impl<E: Environment> Client<E> {
         Ok(Follow::new(self.clone(), entity, query, after))
     }
 
+    /// How a query is answered, as JSON: by which declared index, whether that leaves ranges to read
+    /// or all, whether rows come in order, and which fields are checked on each.
+    ///
+    /// # Errors
+    /// `invalid` for a query that is not understood.
+    pub fn explain(&self, entity: &str, query: &str) -> Result<String, Error> {
+        let query = Query::parse(query)?;
+        let current = self.shared().current();
+        Ok(read::explain(&current.root, entity, &query))
+    }
+
     /// How many records a query finds.
     ///
     /// # Errors

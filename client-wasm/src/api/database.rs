@@ -7,7 +7,8 @@ use tidemark_engine::client::{Choice, Client, Options};
 use wasm_bindgen::prelude::*;
 
 use super::{
-    answer::{plain, promise},
+    answer::{plain, promise, thrown},
+    follow::Followed,
     operations::Operations,
     options::{declared, sync_options},
     work::{Question, Reading, Work, start},
@@ -121,6 +122,14 @@ impl Core {
     #[wasm_bindgen(unchecked_return_type = "Promise<any>")]
     pub fn read(&self, what: Reading, entity: String, text: String) -> Promise {
         start(&self.0, Ok(Work::Read(Question { what, entity, text })))
+    }
+
+    /// Follows a query from now on; fails where it is not understood.
+    pub fn follow(&self, entity: &str, query: &str) -> Result<Followed, JsValue> {
+        let followed = self.0.client.follow(entity, query);
+        followed
+            .map(|follow| Followed::new(&self.0, follow))
+            .map_err(|error| thrown(&error))
     }
 
     /// Begins a batch.

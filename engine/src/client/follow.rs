@@ -102,9 +102,32 @@ impl<E: Environment> Follow<E> {
         self.answer().await.map(Some)
     }
 
+    /// The rows that come next at the newest moment, up to `most`: after those that earlier calls
+    /// gave, whatever became of them since. Not for one that is followed as well.
+    ///
+    /// # Errors
+    /// As [`Client::find`].
+    pub async fn page(&mut self, most: usize) -> Result<Vec<Doc>, Error> {
+        let mut wanted = self.wanted(0);
+        wanted.limit = Some(most);
+        let found = self.find(&wanted).await?;
+        if let Some(last) = found.last() {
+            self.after = Some(self.query.position(last));
+        }
+        Ok(found)
+    }
+
     /// Answers the query from the start.
     async fn answer(&mut self) -> Result<Delta, Error> {
         let wanted = self.wanted(0);
+        let found = self.find(&wanted).await?;
+        self.rows.clear();
+        self.add(found, &wanted);
+        Ok(self.tell(true, Vec::new()))
+    }
+
+    /// What is wanted, at the newest moment.
+    async fn find(&mut self, wanted: &Query) -> Result<Vec<Doc>, Error> {
         let (entity, query, after) = (&self.entity, &self.query, &self.after);
         let begin = || Finding::new(Rc::clone(entity));
         let (found, after, root) = self
@@ -115,14 +138,12 @@ impl<E: Environment> Follow<E> {
                     Some(after) => Some(after.clone()),
                     None => place_after(view, query, entity)?,
                 };
-                let found = finding.advance(view, &wanted, after.as_ref())?;
+                let found = finding.advance(view, wanted, after.as_ref())?;
                 Ok((found, after, view.root.clone()))
             })
             .await?;
         (self.after, self.root) = (after, Some(root));
-        self.rows.clear();
-        self.add(found, &wanted);
-        Ok(self.tell(true, Vec::new()))
+        Ok(found)
     }
 
     /// Takes up what changed between two moments; `None`: too much.

@@ -10,11 +10,13 @@ use core::cell::Cell;
 
 use super::codec::Unreadable;
 use super::database::{Rows, Source, Stop, View};
-use super::doc::Doc;
+use super::doc::{Doc, write_text};
+use super::indexes::Index;
 use super::record::{Confirmed, Edit, entity_prefix, row_key, split_row_key};
+use super::root::Root;
 use super::{Error, ErrorCode};
 use crate::query::{
-    Candidate, Execution, IndexName, Plan, Position, Query, QueryError, Side, World, order,
+    Candidate, Execution, Field, IndexName, Plan, Position, Query, QueryError, Side, World, order,
 };
 use crate::store::{KeyRange, Tree, TreeError};
 
@@ -154,24 +156,12 @@ impl Finding {
         after: Option<&Position>,
     ) -> Result<Vec<Doc>, Stop> {
         if self.execution.is_none() {
-            let (mut indexes, mut fields) = (Vec::new(), Vec::new());
-            for index in &view.root.indexes {
-                if index.entity == *self.entity {
-                    indexes.push(index);
-                    fields.push(index.fields.clone());
-                }
-            }
-            let plan = Plan::of(query, &fields);
+            let (plan, index) = plan(view.root, &self.entity, query);
             let after = match after {
                 Some(after) => Some(after.clone()),
                 None => place_after(view, query, &self.entity)?,
             };
-            self.index = match plan.index {
-                IndexName::ByKey => None,
-                IndexName::Declared(place) => indexes
-                    .get(place)
-                    .map(|index| (index.prefix(), index.fields.len())),
-            };
+            self.index = index.map(|index| (index.prefix(), index.fields.len()));
             let execution = Execution::new(query.clone(), plan, after, &self.world(view));
             self.execution = Some(execution);
         }
@@ -192,6 +182,62 @@ impl Finding {
             finding: self,
         }
     }
+}
+
+/// The best plan for a query at a moment, and the declared index that it goes by.
+fn plan<'r>(root: &'r Root, entity: &str, query: &Query) -> (Plan, Option<&'r Index>) {
+    let (mut indexes, mut fields) = (Vec::new(), Vec::new());
+    for index in &root.indexes {
+        if index.entity == entity {
+            indexes.push(index);
+            fields.push(index.fields.clone());
+        }
+    }
+    let plan = Plan::of(query, &fields);
+    let index = match plan.index {
+        IndexName::ByKey => None,
+        IndexName::Declared(place) => indexes.get(place).copied(),
+    };
+    (plan, index)
+}
+
+/// How a query is answered, as JSON: `{"index", "reads", "ordered", "checks"}`.
+pub(super) fn explain(root: &Root, entity: &str, query: &Query) -> String {
+    let (plan, index) = plan(root, entity, query);
+    let reads = if plan.bound_count > 0 || plan.has_range {
+        "range"
+    } else if plan.stops_early(query) {
+        "limit"
+    } else {
+        "all"
+    };
+    let mut out = String::from("{\"index\":");
+    match index {
+        Some(index) => write_names(&mut out, &mut index.fields.iter()),
+        None => out.push_str("null"),
+    }
+    out.push_str(",\"reads\":\"");
+    out.push_str(reads);
+    out.push_str("\",\"ordered\":");
+    out.push_str(if plan.is_ordered { "true" } else { "false" });
+    out.push_str(",\"checks\":");
+    write_names(
+        &mut out,
+        &mut plan.residual.iter().map(|filter| &filter.field),
+    );
+    out.push('}');
+    out
+}
+
+fn write_names(out: &mut String, fields: &mut dyn Iterator<Item = &Field>) {
+    out.push('[');
+    for (place, field) in fields.enumerate() {
+        if place > 0 {
+            out.push(',');
+        }
+        write_text(out, &field.to_string());
+    }
+    out.push(']');
 }
 
 /// Where the row stands that a query goes on after.

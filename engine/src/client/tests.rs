@@ -6,6 +6,7 @@ mod conflicts;
 mod damage;
 mod directions;
 mod follow;
+mod indexes;
 mod local;
 mod model;
 mod modes;

@@ -45,9 +45,8 @@ impl<R: Row> Execution<R> {
         if let Some(group) = group {
             walk.begin_in_group(world, group);
         }
-        let stops_early = plan.is_ordered && query.limit.is_some();
         let batch_rows = match query.limit {
-            Some(limit) if stops_early => limit.clamp(BATCH_ROWS_MIN, BATCH_ROWS_MAX),
+            Some(limit) if plan.stops_early(&query) => limit.clamp(BATCH_ROWS_MIN, BATCH_ROWS_MAX),
             _ => BATCH_ROWS_MAX,
         };
         Self {
