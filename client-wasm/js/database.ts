@@ -189,12 +189,7 @@ export class LocalDatabase implements Database, Records {
   }
 
   follow(entity: string, text: string): Followed {
-    const core = this.#open();
-    try {
-      return core.follow(entity, text);
-    } catch (thrown) {
-      throw toError(thrown);
-    }
+    return this.#open().follow(entity, text);
   }
 
   async #run<R>(work: (batch: WorkBatch) => R | Promise<R>): Promise<Awaited<R>> {

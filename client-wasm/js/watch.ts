@@ -63,18 +63,10 @@ function changed<T>(known: Doc<T>[], [[isWhole, count], removed, placed]: Places
       return same && JSON.stringify(same) === JSON.stringify(doc) ? same : doc;
     });
   }
-  const rows: Doc<T>[] = [];
-  let [next, nextRemoved, nextPlaced] = [0, 0, 0];
-  while (rows.length < count) {
-    if (rows.length === placed[nextPlaced]) {
-      rows.push(docs[nextPlaced] as Doc<T>);
-      nextPlaced += 1;
-      continue;
-    }
-    if (next === removed[nextRemoved]) nextRemoved += 1;
-    else rows.push(known[next] as Doc<T>);
-    next += 1;
-  }
+  const rows = [...known];
+  for (const place of removed) rows.splice(place, 1);
+  placed.forEach((place, index) => rows.splice(place, 0, docs[index] as Doc<T>));
+  rows.length = count;
   return rows;
 }
 

@@ -184,13 +184,8 @@ impl<E: Environment> Client<E> {
     }
 
     /// Follows a query: its answer, and then what each change of the database does to it.
-    ///
-    /// # Errors
-    /// `invalid` for a query that is not understood.
-    pub fn follow(&self, entity: &str, query: &str) -> Result<Follow<E>, Error> {
-        let query = Query::parse(query)?;
-        let after = self.remembered(entity, &query);
-        Ok(Follow::new(self.clone(), entity, query, after))
+    pub fn follow(&self, entity: &str, query: String) -> Follow<E> {
+        Follow::new(self.clone(), entity, query)
     }
 
     /// How a query is answered, as JSON: by which declared index, whether that leaves ranges to read

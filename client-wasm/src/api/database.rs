@@ -7,7 +7,7 @@ use tidemark_engine::client::{Choice, Client, Options};
 use wasm_bindgen::prelude::*;
 
 use super::{
-    answer::{plain, promise, thrown},
+    answer::{plain, promise},
     follow::Followed,
     operations::Operations,
     options::{declared, sync_options},
@@ -124,12 +124,9 @@ impl Core {
         start(&self.0, Ok(Work::Read(Question { what, entity, text })))
     }
 
-    /// Follows a query from now on; fails where it is not understood.
-    pub fn follow(&self, entity: &str, query: &str) -> Result<Followed, JsValue> {
-        let followed = self.0.client.follow(entity, query);
-        followed
-            .map(|follow| Followed::new(&self.0, follow))
-            .map_err(|error| thrown(&error))
+    /// Follows a query from now on.
+    pub fn follow(&self, entity: &str, query: String) -> Followed {
+        Followed::new(&self.0, self.0.client.follow(entity, query))
     }
 
     /// Begins a batch.

@@ -3,34 +3,31 @@
 //! The places of the answer's rows are kept, not the rows. At a newer root the old and the new one
 //! are walked apart; only records that differ are looked at again, and what comes of it is told as
 //! a small [`Delta`]. Of a query with a limit, some rows more are kept than are shown, so that it
-//! need not be asked again each time a row leaves. Where the old root's pages are gone from the
-//! disk, and where so much changed that it is cheaper, the query is answered anew.
+//! need not be asked again each time a row leaves. Where these are used up, where the old root's pages
+//! are gone from the disk, and where so much changed that it is cheaper, the query is answered anew.
 
 use alloc::{borrow::ToOwned, boxed::Box, rc::Rc, string::String, vec::Vec};
-use core::mem::take;
 
 use super::database::{Stop, View};
 use super::read::{Finding, place_after, seen};
 use super::record::{entity_prefix, split_row_key};
 use super::root::Root;
-use super::shared::Current;
 use super::{Client, Doc, Environment, Error, ErrorCode};
 use crate::query::{Position, Query};
-use crate::sort::sort_by;
 use crate::store::{Diff, KeyRange};
 
 /// So many rows more than its limit are kept of a query, and at most twice as many.
 const SPARE_ROWS: usize = 32;
-/// A query with a limit is answered anew where more records than this changed.
+/// The query is answered anew where more records than this changed.
 const CHANGES_MAX: usize = 1_000;
 
-/// What became of an answer: take away the rows at `removed`, put `docs` in so that they stand at
-/// `placed`, and cut it to `count`.
+/// What became of an answer: take away the rows at `removed`, one after the other, put `docs` in so
+/// that they stand at `placed`, and cut it to `count`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Delta {
     /// It replaces the whole answer, of which nothing is kept.
     pub is_whole: bool,
-    /// Places in the answer before, ascending.
+    /// Places in the answer before, each as it is when those named before it are away.
     pub removed: Vec<usize>,
     /// Places in the answer now, ascending, one for each document.
     pub placed: Vec<usize>,
@@ -44,6 +41,8 @@ pub struct Delta {
 pub struct Follow<E: Environment> {
     client: Client<E>,
     entity: Rc<str>,
+    /// The query as the app wrote it, as long as it was not read.
+    text: Option<String>,
     query: Query,
     /// Where the row stood at the first answer that the query goes on after.
     after: Option<Position>,
@@ -63,17 +62,13 @@ struct Row {
 }
 
 impl<E: Environment> Follow<E> {
-    pub(super) fn new(
-        client: Client<E>,
-        entity: &str,
-        query: Query,
-        after: Option<Position>,
-    ) -> Self {
+    pub(super) fn new(client: Client<E>, entity: &str, text: String) -> Self {
         Self {
             client,
             entity: Rc::from(entity),
-            query,
-            after,
+            text: Some(text),
+            query: Query::default(),
+            after: None,
             root: None,
             rows: Vec::new(),
             has_more: false,
@@ -86,20 +81,46 @@ impl<E: Environment> Follow<E> {
     /// # Errors
     /// As [`Client::find`]; the next call then tells the whole answer.
     pub async fn next(&mut self) -> Result<Option<Delta>, Error> {
-        let now = self.client.shared().current();
+        self.read()?;
         if let Some(before) = self.root.take() {
-            match self.walk(&before, &now).await {
-                Ok(Some(delta)) => {
+            let client = self.client.clone();
+            let now = client.shared().current();
+            let mut walk = Walk::new(&self.entity, &before, &now.root);
+            let mut delta = None;
+            let walked = client
+                .shared()
+                .look_only_at(&now, &mut |view, _| {
+                    if walk.is_short(&view)? {
+                        let (was, is) = walk.records(&before, view)?;
+                        delta = self.change(was, is);
+                    }
+                    Ok(())
+                })
+                .await;
+            match (walked, delta) {
+                (Ok(()), Some(delta)) => {
                     self.root = Some(now.root.clone());
                     let is_same = delta.removed.is_empty() && delta.placed.is_empty();
                     return Ok((!is_same).then_some(delta));
                 }
-                Err(error) if error.code != ErrorCode::Busy => return Err(error),
-                // The moment before is gone from the disk.
-                Ok(None) | Err(_) => {}
+                (Err(error), _) if error.code != ErrorCode::Busy => return Err(error),
+                // The moment before is gone from the disk, or rows are missing.
+                _ => {}
             }
         }
-        self.answer().await.map(Some)
+        let limit = self
+            .query
+            .limit
+            .map(|limit| limit.saturating_add(SPARE_ROWS));
+        let found = self.find(limit).await?;
+        self.has_more = limit.is_some_and(|limit| found.len() >= limit);
+        self.rows.clear();
+        for doc in found {
+            let at = self.query.position(&doc);
+            let doc = Some(Box::new(doc));
+            self.rows.push(Row { at, doc });
+        }
+        Ok(Some(self.tell(true, Vec::new())))
     }
 
     /// The rows that come next at the newest moment, up to `most`: after those that earlier calls
@@ -108,143 +129,88 @@ impl<E: Environment> Follow<E> {
     /// # Errors
     /// As [`Client::find`].
     pub async fn page(&mut self, most: usize) -> Result<Vec<Doc>, Error> {
-        let mut wanted = self.wanted(0);
-        wanted.limit = Some(most);
-        let found = self.find(&wanted).await?;
+        self.read()?;
+        let found = self.find(Some(most)).await?;
         if let Some(last) = found.last() {
             self.after = Some(self.query.position(last));
         }
         Ok(found)
     }
 
-    /// Answers the query from the start.
-    async fn answer(&mut self) -> Result<Delta, Error> {
-        let wanted = self.wanted(0);
-        let found = self.find(&wanted).await?;
-        self.rows.clear();
-        self.add(found, &wanted);
-        Ok(self.tell(true, Vec::new()))
+    fn read(&mut self) -> Result<(), Error> {
+        if let Some(text) = &self.text {
+            self.query = Query::parse(text)?;
+            self.after = self.client.remembered(&self.entity, &self.query);
+            self.text = None;
+        }
+        Ok(())
     }
 
-    /// What is wanted, at the newest moment.
-    async fn find(&mut self, wanted: &Query) -> Result<Vec<Doc>, Error> {
-        let (entity, query, after) = (&self.entity, &self.query, &self.after);
-        let begin = || Finding::new(Rc::clone(entity));
-        let (found, after, root) = self
-            .client
+    /// The first rows at the newest moment.
+    async fn find(&mut self, limit: Option<usize>) -> Result<Vec<Doc>, Error> {
+        let client = self.client.clone();
+        let mut wanted = self.query.clone();
+        (wanted.after, wanted.limit) = (None, limit);
+        let (mut finding, mut found) = (None, Vec::new());
+        client
             .shared()
-            .look_from(begin, |finding, view| {
-                let after = match after {
-                    Some(after) => Some(after.clone()),
-                    None => place_after(view, query, entity)?,
-                };
-                let found = finding.advance(view, wanted, after.as_ref())?;
-                Ok((found, after, view.root.clone()))
+            .look_again(&mut |view, is_another| {
+                if is_another {
+                    finding = None;
+                }
+                if self.after.is_none() {
+                    self.after = place_after(view, &self.query, &self.entity)?;
+                }
+                let finding = finding.get_or_insert_with(|| Finding::new(Rc::clone(&self.entity)));
+                found = finding.advance(view, &wanted, self.after.as_ref())?;
+                self.root = Some(view.root.clone());
+                Ok(())
             })
             .await?;
-        (self.after, self.root) = (after, Some(root));
         Ok(found)
     }
 
-    /// Takes up what changed between two moments; `None`: too much.
-    async fn walk(&mut self, before: &Root, now: &Current) -> Result<Option<Delta>, Error> {
-        let mut walk = Walk::new(&self.entity, before, &now.root);
-        let most = self.query.limit.map_or(usize::MAX, |_| CHANGES_MAX);
-        let shared = self.client.shared();
-        let found = shared
-            .look_at(now, |view| walk.advance(before, view, most))
-            .await?;
-        let Some((before, after)) = found else {
-            return Ok(None);
-        };
-        let removed = self.merge(before, after);
-        if self.has_more && self.rows.len() < self.query.limit.unwrap_or(0) {
-            let wanted = self.wanted(self.rows.len());
-            let last = self.rows.last().map(|row| row.at.clone());
-            let after = last.or_else(|| self.after.clone());
-            let mut finding = Finding::new(Rc::clone(&self.entity));
-            let shared = self.client.shared();
-            let found = shared
-                .look_at(now, |view| finding.advance(view, &wanted, after.as_ref()))
-                .await?;
-            self.add(found, &wanted);
-        }
-        Ok(Some(self.tell(false, removed)))
-    }
-
-    /// The query for the rows after those that are known.
-    fn wanted(&self, known: usize) -> Query {
-        let mut wanted = self.query.clone();
-        wanted.after = None;
-        wanted.limit = wanted
-            .limit
-            .map(|limit| limit.saturating_add(SPARE_ROWS).saturating_sub(known));
-        wanted
-    }
-
-    /// Adds rows that come after those that are known.
-    fn add(&mut self, docs: Vec<Doc>, wanted: &Query) {
-        self.has_more = wanted.limit.is_some_and(|limit| docs.len() >= limit);
-        for doc in docs {
-            self.rows.push(Row {
-                at: self.query.position(&doc),
-                doc: Some(Box::new(doc)),
-            });
-        }
-    }
-
-    /// Takes out rows as they were and puts them in as they are; the places of those that were
-    /// told and are taken out.
-    fn merge(&mut self, before: Vec<Option<Doc>>, after: Vec<Option<Doc>>) -> Vec<usize> {
-        let mut changes = Vec::new();
-        for (before, after) in before.into_iter().zip(after) {
-            if before == after {
+    /// Takes up what changed; `None`: rows are missing.
+    fn change(&mut self, was: Docs, is: Docs) -> Option<Delta> {
+        let last = self.rows.last().map(|row| row.at.clone());
+        let (mut removed, mut changed) = (Vec::new(), Vec::new());
+        for (was, is) in was.into_iter().zip(is) {
+            if was == is {
                 continue;
             }
-            if let Some(at) = before.as_ref().and_then(|doc| self.place(doc)) {
-                changes.push(Row { at, doc: None });
-            }
-            if let Some(doc) = after
-                && let Some(at) = self.place(&doc)
+            if let Some(at) = self.place(was.as_ref())
+                && let Ok(place) = self.find_place(&at)
+                && self.rows.remove(place).doc.is_none()
             {
-                let doc = Some(Box::new(doc));
-                changes.push(Row { at, doc });
+                removed.push(place);
             }
+            changed.push(is);
         }
-        sort_by(&mut changes, |one, other| one.at.cmp(&other.at));
-        let last = self.rows.last().map(|row| row.at.clone());
-        let mut rows = take(&mut self.rows).into_iter();
-        let (mut kept, mut place, mut removed) = (Vec::with_capacity(rows.len()), 0, Vec::new());
-        for change in changes {
+        for doc in changed {
+            let Some(at) = self.place(doc.as_ref()) else {
+                continue;
+            };
             // Of what comes after the last row that is known, not all is.
-            if self.has_more && last.as_ref().is_none_or(|last| change.at > *last) {
-                break;
+            if self.has_more && last.as_ref().is_none_or(|last| at > *last) {
+                continue;
             }
-            let until = rows.as_slice().partition_point(|row| row.at < change.at);
-            kept.extend(rows.by_ref().take(until));
-            place += until;
-            if change.doc.is_some() {
-                kept.push(change);
-            } else if let [row, ..] = rows.as_slice()
-                && row.at == change.at
-            {
-                if row.doc.is_none() {
-                    removed.push(place);
-                }
-                place += 1;
-                rows.next();
+            if let Err(place) = self.find_place(&at) {
+                let doc = doc.map(Box::new);
+                self.rows.insert(place, Row { at, doc });
             }
         }
-        kept.extend(rows);
-        self.rows = kept;
-        removed
+        let is_short = self.has_more && self.rows.len() < self.query.limit.unwrap_or(0);
+        (!is_short).then(|| self.tell(false, removed))
+    }
+
+    /// Where a row stands among those that are known, or else where it belongs.
+    fn find_place(&self, at: &Position) -> Result<usize, usize> {
+        self.rows.binary_search_by(|row| row.at.cmp(at))
     }
 
     /// Where a record stands in the answer, if it is one of it.
-    fn place(&self, doc: &Doc) -> Option<Position> {
-        if !self.query.matches(doc) {
-            return None;
-        }
+    fn place(&self, doc: Option<&Doc>) -> Option<Position> {
+        let doc = doc.filter(|doc| self.query.matches(*doc))?;
         let at = self.query.position(doc);
         self.after
             .as_ref()
@@ -279,18 +245,22 @@ impl<E: Environment> Follow<E> {
     }
 }
 
-/// Two moments, walked apart: the keys of an entity's records that they may not hold alike.
-struct Walk<'a> {
-    entity: &'a Rc<str>,
+/// The documents of some keys.
+type Docs = Vec<Option<Doc>>;
+
+/// Two moments, walked apart: the keys of an entity's records that they may not hold alike, some
+/// of them twice.
+struct Walk {
+    entity: Rc<str>,
     diffs: [Diff; 2],
     keys: Vec<String>,
 }
 
-impl<'a> Walk<'a> {
-    fn new(entity: &'a Rc<str>, before: &Root, now: &Root) -> Self {
+impl Walk {
+    fn new(entity: &Rc<str>, before: &Root, now: &Root) -> Self {
         let range = KeyRange::prefix(&entity_prefix(entity));
         Self {
-            entity,
+            entity: Rc::clone(entity),
             diffs: [
                 Diff::new(&before.confirmed, &now.confirmed, range.clone()),
                 Diff::new(&before.overlay, &now.overlay, range),
@@ -299,25 +269,25 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// The records before and after, unless more than `most` changed.
-    #[expect(clippy::type_complexity, reason = "two lists of the same length")]
-    fn advance(
-        &mut self,
-        before: &Root,
-        view: View<'_>,
-        most: usize,
-    ) -> Result<Option<(Vec<Option<Doc>>, Vec<Option<Doc>>)>, Stop> {
+    /// Goes to the end, unless it is long.
+    fn is_short(&mut self, view: &View<'_>) -> Result<bool, Stop> {
         for diff in &mut self.diffs {
             while let Some(change) = diff.next(&view.pages)? {
                 self.keys.push(split_row_key(&change.key)?.1.to_owned());
-                if self.keys.len() > most {
-                    return Ok(None);
+                if self.keys.len() > CHANGES_MAX {
+                    return Ok(false);
                 }
             }
         }
-        sort_by(&mut self.keys, Ord::cmp);
-        self.keys.dedup();
-        let before = seen(View::new(before, &view.pages), self.entity, &self.keys)?;
-        Ok(Some((before, seen(view, self.entity, &self.keys)?)))
+        Ok(true)
+    }
+
+    /// The records before and now, once it is known which they are.
+    fn records(&self, before: &Root, now: View<'_>) -> Result<(Docs, Docs), Stop> {
+        let before = View::new(before, &now.pages);
+        Ok((
+            seen(before, &self.entity, &self.keys)?,
+            seen(now, &self.entity, &self.keys)?,
+        ))
     }
 }

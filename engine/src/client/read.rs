@@ -71,6 +71,7 @@ impl Look {
 }
 
 /// The records that the app sees under exactly these keys.
+#[inline(never)]
 pub(super) fn seen(
     view: View<'_>,
     entity: &Rc<str>,

@@ -86,13 +86,24 @@ fn look_up(
     after: &Tree,
     range: &KeyRange,
 ) -> Result<Vec<Change>, TreeError> {
-    let buffered = before.buffered_keys().chain(after.buffered_keys());
-    let mut keys: Vec<Slice> = buffered.filter(|key| range.contains(key)).collect();
+    let mut keys: Vec<Slice> = Vec::new();
+    for leaf in [before.buffer_leaf(), after.buffer_leaf()]
+        .into_iter()
+        .flatten()
+    {
+        for slot in 0..leaf.count() {
+            if range.contains(leaf.key(slot)) {
+                keys.push(leaf.key_slice(slot));
+            }
+        }
+    }
     sort_by(&mut keys, |one, other| other.cmp(one));
     keys.dedup();
     let of_before = before.get_many(source, &keys)?;
     let of_after = after.get_many(source, &keys)?;
-    let sides = of_before.into_iter().zip(of_after);
-    let change = |(key, (before, after))| Change { key, before, after };
-    Ok(keys.into_iter().zip(sides).map(change).collect())
+    let mut changes = Vec::with_capacity(keys.len());
+    for ((key, before), after) in keys.into_iter().zip(of_before).zip(of_after) {
+        changes.push(Change { key, before, after });
+    }
+    Ok(changes)
 }
