@@ -263,7 +263,7 @@ impl Side {
             };
         }
         let mut ids = Vec::new();
-        let branches = self.frames.len().min(self.height - 1);
+        let branches = self.frames.len().min(self.height.saturating_sub(1));
         if let Some(frame) = self.frames[..branches].last() {
             for slot in frame.slot..frame.page.count() {
                 if slot > 0 && self.range.ends_before(frame.page.key(slot)) {
