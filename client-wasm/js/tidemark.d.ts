@@ -141,12 +141,39 @@ export interface BatchCollection<T = Json> {
 
 /** The records of one entity. Each write settles when it is saved on the device. */
 export interface Collection<T = Json> extends BatchCollection<T> {
-  /** Calls back at once with the present rows, then after each commit that changes them, from this tab, another one, or a sync. The answer is what stops it. A failed read goes to `failed`, or is reported as uncaught; the next commit reads again. */
+  /**
+   * Calls back at once with the present rows, then after each commit that changes them, from this tab,
+   * another one, or a sync. Records that did not change are the same objects as before: compare them
+   * by `===`, and take them as read-only. `after` stands for where that row stood when the watch began.
+   * The answer is what stops it. A failed read goes to `failed`, or is reported as uncaught; the next
+   * commit reads again.
+   */
   watch(query: Query<T>, listener: (rows: Doc<T>[]) => void, failed?: (error: TidemarkError) => void): () => void;
   /** The same by the contract of Svelte stores: `subscribe` calls back at once and gives what stops it. */
   live(query?: Query<T>): Live<Doc<T>[]>;
-  /** Walks over the records that match, without holding them all. It sees changes made while it walks. */
+  /**
+   * Walks over the records that match, without holding them all. It reads them in pages, each as of the
+   * moment it is read, and goes on behind the last record it gave, whatever became of that. So a record
+   * that stays where it is comes once; one that moves ahead meanwhile may come again, and one that moves
+   * back may not come: tell them apart by `handle`.
+   */
   each(query?: Query<T>): AsyncIterable<Doc<T>>;
+  /** How a query is answered: whether an index serves, and how much is read. */
+  explain(query?: Query<T>): Promise<Explanation>;
+}
+
+/** How a query is answered. */
+export interface Explanation {
+  /** The fields of the declared index that serves; `null`: none, the records are read in the order of their keys. */
+  index: string[] | null;
+  /** What is read: the rows that `where` leaves of the index (`range`), rows from one end until there are enough for `limit` (`limit`), or every record of the entity (`all`). */
+  reads: 'range' | 'limit' | 'all';
+  /** Whether rows come in order; else all that match are read and sorted. */
+  ordered: boolean;
+  /** Fields of `where` that are checked on each row that is read. */
+  checks: string[];
+  /** All this in a sentence. */
+  text: string;
 }
 
 /** Something that can be watched. */

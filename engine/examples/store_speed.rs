@@ -176,7 +176,7 @@ fn changes(store: &Store<MemoryPages>, tree: &Tree) {
     });
     let newer = apply(store, tree, &hundred, 1);
     timed("find the 100 changes", || {
-        let (mut diff, mut count) = (Diff::new(tree, &newer), 0);
+        let (mut diff, mut count) = (Diff::new(tree, &newer, KeyRange::ALL), 0);
         while let Ok(Some(_)) = pollster::block_on(store.read(|pages| diff.next(pages))) {
             count += 1;
         }

@@ -17,6 +17,7 @@ mod database;
 mod declare;
 mod doc;
 mod error;
+mod follow;
 mod group;
 mod ids;
 mod indexes;
@@ -57,6 +58,7 @@ pub use conflicts::Choice;
 pub use copy::Imported;
 pub use doc::{Doc, State, write_docs};
 pub use error::{Details, Error, ErrorCode};
+pub use follow::{Delta, Follow};
 pub use options::{Cancel, DeclaredIndex, Operation, Options, SyncOptions};
 pub use ports::{Environment, Reply, Transport, TransportError};
 pub use status::{Event, Info, Phase, Progress, Remapped, Status, SyncReport};
@@ -181,6 +183,22 @@ impl<E: Environment> Client<E> {
             self.remember(entity, query, last);
         }
         Ok(found)
+    }
+
+    /// Follows a query: its answer, and then what each change of the database does to it.
+    pub fn follow(&self, entity: &str, query: String) -> Follow<E> {
+        Follow::new(self.clone(), entity, query)
+    }
+
+    /// How a query is answered, as JSON: by which declared index, whether that leaves ranges to read
+    /// or all, whether rows come in order, and which fields are checked on each.
+    ///
+    /// # Errors
+    /// `invalid` for a query that is not understood.
+    pub fn explain(&self, entity: &str, query: &str) -> Result<String, Error> {
+        let query = Query::parse(query)?;
+        let current = self.shared().current();
+        Ok(read::explain(&current.root, entity, &query))
     }
 
     /// How many records a query finds.

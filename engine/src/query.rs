@@ -47,30 +47,49 @@ pub struct Query {
 
 /// Where a record stands in a query's order, kept of a row that was seen: so that a walk can go
 /// on from there even when the row has changed or gone.
-#[derive(Clone, Debug, PartialEq, Eq)]
+///
+/// Positions of one query compare as the places of the rows do.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Position {
-    /// The encoding of each field that is ordered by.
-    fields: Vec<Vec<u8>>,
-    key: String,
+    /// The encodings of the fields that are ordered by, without those that equalities bind; the
+    /// key as it is compared; the key as it is.
+    bytes: Vec<u8>,
+    fields_length: usize,
+    key_at: usize,
 }
 
 impl Position {
-    fn key_length(&self) -> usize {
-        self.key.len()
+    fn fields(&self) -> &[u8] {
+        &self.bytes[..self.fields_length]
+    }
+
+    fn key(&self) -> &[u8] {
+        &self.bytes[self.key_at..]
     }
 }
 
 impl Query {
     /// Where a row stands in this query's order.
     pub fn position(&self, row: &impl Row) -> Position {
-        let fields = self
-            .order
-            .iter()
-            .map(|order| order.field.encoded(row))
-            .collect();
+        let (mut bytes, mut encoding) = (Vec::new(), Vec::new());
+        for order in self.free_order() {
+            encoding.clear();
+            order.field.append(&mut encoding, row);
+            order::append_inverted_if(&mut bytes, &encoding, order.descending);
+        }
+        let fields_length = bytes.len();
+        if self.ties_descend() {
+            // A key may be the beginning of another: the end must sort last when inverted.
+            encoding.clear();
+            order::append_text(&mut encoding, row.key());
+            order::append_inverted_if(&mut bytes, &encoding, true);
+        }
+        let key_at = bytes.len();
+        bytes.extend_from_slice(row.key().as_bytes());
         Position {
-            fields,
-            key: row.key().into(),
+            bytes,
+            fields_length,
+            key_at,
         }
     }
 
@@ -94,33 +113,15 @@ impl Query {
         }
     }
 
-    /// What is left to order by where equalities bind some fields, with each one's place in
-    /// the whole order.
-    fn free_order(&self) -> Vec<(usize, &Order)> {
+    /// What is left to order by where equalities bind some fields.
+    fn free_order(&self) -> Vec<&Order> {
         let is_bound = |order: &Order| {
             self.filters
                 .iter()
                 .any(|filter| filter.field == order.field && matches!(filter.test, Test::Equal(_)))
         };
-        let fields = self.ordered_fields().iter().enumerate();
-        fields.filter(|(_, order)| !is_bound(order)).collect()
-    }
-
-    /// Bytes that compare as two rows' places in the order do.
-    fn sort_key(&self, position: &Position) -> Vec<u8> {
-        let mut bytes = Vec::new();
-        for (place, order) in self.free_order() {
-            order::append_inverted_if(&mut bytes, &position.fields[place], order.descending);
-        }
-        if self.ties_descend() {
-            // A key may be the beginning of another: the end must sort last when inverted.
-            let mut key = Vec::new();
-            order::append_text(&mut key, &position.key);
-            order::append_inverted_if(&mut bytes, &key, true);
-        } else {
-            bytes.extend_from_slice(position.key.as_bytes());
-        }
-        bytes
+        let fields = self.ordered_fields().iter();
+        fields.filter(|order| !is_bound(order)).collect()
     }
 }
 

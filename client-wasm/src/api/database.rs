@@ -8,6 +8,7 @@ use wasm_bindgen::prelude::*;
 
 use super::{
     answer::{plain, promise},
+    follow::Followed,
     operations::Operations,
     options::{declared, sync_options},
     work::{Question, Reading, Work, start},
@@ -121,6 +122,11 @@ impl Core {
     #[wasm_bindgen(unchecked_return_type = "Promise<any>")]
     pub fn read(&self, what: Reading, entity: String, text: String) -> Promise {
         start(&self.0, Ok(Work::Read(Question { what, entity, text })))
+    }
+
+    /// Follows a query from now on.
+    pub fn follow(&self, entity: &str, query: String) -> Followed {
+        Followed::new(&self.0, self.0.client.follow(entity, query))
     }
 
     /// Begins a batch.

@@ -10,11 +10,13 @@ use core::cell::Cell;
 
 use super::codec::Unreadable;
 use super::database::{Rows, Source, Stop, View};
-use super::doc::Doc;
+use super::doc::{Doc, write_text};
+use super::indexes::Index;
 use super::record::{Confirmed, Edit, entity_prefix, row_key, split_row_key};
+use super::root::Root;
 use super::{Error, ErrorCode};
 use crate::query::{
-    Candidate, Execution, IndexName, Plan, Position, Query, QueryError, Side, World, order,
+    Candidate, Execution, Field, IndexName, Plan, Position, Query, QueryError, Side, World, order,
 };
 use crate::store::{KeyRange, Tree, TreeError};
 
@@ -66,6 +68,21 @@ impl Look {
         }
         Self::Seen(Doc::of_edit(Rc::clone(entity), key.to_string(), edit))
     }
+}
+
+/// The records that the app sees under exactly these keys.
+#[inline(never)]
+pub(super) fn seen(
+    view: View<'_>,
+    entity: &Rc<str>,
+    keys: &[String],
+) -> Result<Vec<Option<Doc>>, Stop> {
+    let looks = get_exactly(view, &Rows::default(), entity, keys)?;
+    let mut docs = Vec::with_capacity(looks.len());
+    for look in looks {
+        docs.push(look.into_doc());
+    }
+    Ok(docs)
 }
 
 fn get_exactly(
@@ -131,29 +148,21 @@ impl Finding {
         }
     }
 
-    /// Goes on until a page lacks; call it again on the same moment.
+    /// Goes on until a page lacks; call it again on the same moment. `after`: where the row stood
+    /// that the query goes on after, if it is known.
     pub(super) fn advance(
         &mut self,
         view: View<'_>,
         query: &Query,
-        remembered: Option<&Position>,
+        after: Option<&Position>,
     ) -> Result<Vec<Doc>, Stop> {
         if self.execution.is_none() {
-            let (mut indexes, mut fields) = (Vec::new(), Vec::new());
-            for index in &view.root.indexes {
-                if index.entity == *self.entity {
-                    indexes.push(index);
-                    fields.push(index.fields.clone());
-                }
-            }
-            let plan = Plan::of(query, &fields);
-            let after = self.position(view, query, remembered)?;
-            self.index = match plan.index {
-                IndexName::ByKey => None,
-                IndexName::Declared(place) => indexes
-                    .get(place)
-                    .map(|index| (index.prefix(), index.fields.len())),
+            let (plan, index) = plan(view.root, &self.entity, query);
+            let after = match after {
+                Some(after) => Some(after.clone()),
+                None => place_after(view, query, &self.entity)?,
             };
+            self.index = index.map(|index| (index.prefix(), index.fields.len()));
             let execution = Execution::new(query.clone(), plan, after, &self.world(view));
             self.execution = Some(execution);
         }
@@ -174,30 +183,80 @@ impl Finding {
             finding: self,
         }
     }
+}
 
-    /// Where the row stands that the query goes on after.
-    fn position(
-        &self,
-        view: View<'_>,
-        query: &Query,
-        remembered: Option<&Position>,
-    ) -> Result<Option<Position>, Stop> {
-        let Some(key) = &query.after else {
-            return Ok(None);
-        };
-        if let Some(position) = remembered {
-            return Ok(Some(position.clone()));
+/// The best plan for a query at a moment, and the declared index that it goes by.
+fn plan<'r>(root: &'r Root, entity: &str, query: &Query) -> (Plan, Option<&'r Index>) {
+    let (mut indexes, mut fields) = (Vec::new(), Vec::new());
+    for index in &root.indexes {
+        if index.entity == entity {
+            indexes.push(index);
+            fields.push(index.fields.clone());
         }
-        let keys = [key.clone()];
-        let found = get_many(view, &Rows::default(), &self.entity, &keys)?
-            .pop()
-            .flatten();
-        match found {
-            Some(doc) => Ok(Some(query.position(&doc))),
-            // Without an order, the key alone is the place.
-            None if query.order.is_empty() => Ok(Some(query.position(&Doc::gone(key)))),
-            None => Err(Error::from(QueryError::After(key.clone())).into()),
+    }
+    let plan = Plan::of(query, &fields);
+    let index = match plan.index {
+        IndexName::ByKey => None,
+        IndexName::Declared(place) => indexes.get(place).copied(),
+    };
+    (plan, index)
+}
+
+/// How a query is answered, as JSON: `{"index", "reads", "ordered", "checks"}`.
+pub(super) fn explain(root: &Root, entity: &str, query: &Query) -> String {
+    let (plan, index) = plan(root, entity, query);
+    let reads = if plan.bound_count > 0 || plan.has_range {
+        "range"
+    } else if plan.stops_early(query) {
+        "limit"
+    } else {
+        "all"
+    };
+    let mut out = String::from("{\"index\":");
+    match index {
+        Some(index) => write_names(&mut out, &mut index.fields.iter()),
+        None => out.push_str("null"),
+    }
+    out.push_str(",\"reads\":\"");
+    out.push_str(reads);
+    out.push_str("\",\"ordered\":");
+    out.push_str(if plan.is_ordered { "true" } else { "false" });
+    out.push_str(",\"checks\":");
+    write_names(
+        &mut out,
+        &mut plan.residual.iter().map(|filter| &filter.field),
+    );
+    out.push('}');
+    out
+}
+
+fn write_names(out: &mut String, fields: &mut dyn Iterator<Item = &Field>) {
+    out.push('[');
+    for (place, field) in fields.enumerate() {
+        if place > 0 {
+            out.push(',');
         }
+        write_text(out, &field.to_string());
+    }
+    out.push(']');
+}
+
+/// Where the row stands that a query goes on after.
+pub(super) fn place_after(
+    view: View<'_>,
+    query: &Query,
+    entity: &Rc<str>,
+) -> Result<Option<Position>, Stop> {
+    let Some(key) = &query.after else {
+        return Ok(None);
+    };
+    let keys = [key.clone()];
+    let found = get_many(view, &Rows::default(), entity, &keys)?;
+    match found.into_iter().next().flatten() {
+        Some(doc) => Ok(Some(query.position(&doc))),
+        // Without an order, the key alone is the place.
+        None if query.order.is_empty() => Ok(Some(query.position(&Doc::gone(key)))),
+        None => Err(Error::from(QueryError::After(key.clone())).into()),
     }
 }
 

@@ -305,7 +305,11 @@ impl<E: Environment> Shared<E> {
         ))
     }
 
-    async fn look_only_at(&self, moment: &Current, look: &mut LookAt<'_>) -> Result<(), Error> {
+    pub(super) async fn look_only_at(
+        &self,
+        moment: &Current,
+        look: &mut LookAt<'_>,
+    ) -> Result<(), Error> {
         let looked = self.look_once(moment, look).await;
         looked.map_err(|error| match error {
             Failed::Pages(StoreError::Unreadable(_)) => {

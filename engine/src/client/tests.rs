@@ -6,6 +6,8 @@ mod conflicts;
 mod copies;
 mod damage;
 mod directions;
+mod follow;
+mod indexes;
 mod local;
 mod model;
 mod modes;

@@ -43,6 +43,8 @@ pub struct Plan {
     pub field_count: usize,
     /// How many of them are bound by equalities, and so have no part in the order.
     pub bound_count: usize,
+    /// Whether the ranges leave out some of what the equalities leave.
+    pub has_range: bool,
     /// What the ranges do not make sure of.
     pub residual: Vec<Filter>,
 }
@@ -50,14 +52,19 @@ pub struct Plan {
 impl Plan {
     /// The best plan for a query, given the entity's declared indexes by their fields.
     pub fn of(query: &Query, indexes: &[Vec<Field>]) -> Self {
-        let mut best = Draft::new(query, IndexName::ByKey, &[]);
+        let mut best = Self::by(query, IndexName::ByKey, &[]);
         for (place, fields) in indexes.iter().enumerate() {
-            let draft = Draft::new(query, IndexName::Declared(place), fields);
-            if draft.score(query) > best.score(query) {
-                best = draft;
+            let plan = Self::by(query, IndexName::Declared(place), fields);
+            if plan.score(query) > best.score(query) {
+                best = plan;
             }
         }
-        best.plan
+        best
+    }
+
+    /// Whether the walk ends before all that is in the ranges was read.
+    pub fn stops_early(&self, query: &Query) -> bool {
+        self.is_ordered && query.limit.is_some()
     }
 
     /// The key that a position has in the index; `None` where nothing is walked.
@@ -68,10 +75,10 @@ impl Plan {
             }
             Bound::Unbounded => Vec::new(),
         };
-        for (place, _) in query.free_order() {
-            key.extend_from_slice(&position.fields[place]);
-        }
-        key.extend_from_slice(position.key.as_bytes());
+        // Where a walk gives the order, its fields all go the same way.
+        let descends = query.free_order().first().is_some_and(|it| it.descending);
+        order::append_inverted_if(&mut key, position.fields(), descends);
+        key.extend_from_slice(position.key());
         Some(key)
     }
 
@@ -96,14 +103,8 @@ fn is_empty(range: &KeyRange) -> bool {
     }
 }
 
-/// A plan in the making, with what it is worth.
-struct Draft {
-    plan: Plan,
-    has_range: bool,
-}
-
-impl Draft {
-    fn new(query: &Query, index: IndexName, fields: &[Field]) -> Self {
+impl Plan {
+    fn by(query: &Query, index: IndexName, fields: &[Field]) -> Self {
         let mut used = vec![false; query.filters.len()];
         let mut prefix = Vec::new();
         let mut bound_count = 0;
@@ -130,7 +131,7 @@ impl Draft {
         let residual = query.filters.iter().zip(&used).filter(|(_, used)| !**used);
         let residual = residual.map(|(filter, _)| filter.clone()).collect();
         let field_count = fields.len();
-        let plan = Plan {
+        Self {
             index,
             ranges,
             direction,
@@ -138,18 +139,18 @@ impl Draft {
             is_ordered: walk.is_some(),
             field_count,
             bound_count,
+            has_range,
             residual,
-        };
-        Self { plan, has_range }
+        }
     }
 
     /// Fewer rows first, then no sorting; an index that does neither is worth nothing.
     fn score(&self, query: &Query) -> usize {
-        let stops_early = self.plan.is_ordered && (query.limit.is_some() || query.after.is_some());
-        self.plan.bound_count * 8
+        let stops_early = self.is_ordered && (query.limit.is_some() || query.after.is_some());
+        self.bound_count * 8
             + usize::from(self.has_range) * 4
             + usize::from(stops_early) * 2
-            + usize::from(self.plan.index == IndexName::ByKey)
+            + usize::from(self.index == IndexName::ByKey)
     }
 }
 
@@ -349,15 +350,12 @@ fn walk_of(query: &Query, free: &[Field]) -> Option<(Direction, bool)> {
         && wanted
             .iter()
             .zip(free)
-            .all(|((_, order), field)| order.field == *field);
+            .all(|(order, field)| order.field == *field);
     if !is_same {
         return None;
     }
     let ties_descend = query.ties_descend();
-    if wanted
-        .iter()
-        .all(|(_, order)| order.descending == ties_descend)
-    {
+    if wanted.iter().all(|order| order.descending == ties_descend) {
         let direction = if ties_descend {
             Direction::Descending
         } else {
@@ -366,6 +364,6 @@ fn walk_of(query: &Query, free: &[Field]) -> Option<(Direction, bool)> {
         return Some((direction, false));
     }
     // Fields from high to low, and keys from low to high among the equal ones.
-    let descends = !ties_descend && wanted.iter().all(|(_, order)| order.descending);
+    let descends = !ties_descend && wanted.iter().all(|order| order.descending);
     descends.then_some((Direction::Descending, true))
 }

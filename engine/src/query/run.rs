@@ -45,9 +45,8 @@ impl<R: Row> Execution<R> {
         if let Some(group) = group {
             walk.begin_in_group(world, group);
         }
-        let stops_early = plan.is_ordered && query.limit.is_some();
         let batch_rows = match query.limit {
-            Some(limit) if stops_early => limit.clamp(BATCH_ROWS_MIN, BATCH_ROWS_MAX),
+            Some(limit) if plan.stops_early(&query) => limit.clamp(BATCH_ROWS_MIN, BATCH_ROWS_MAX),
             _ => BATCH_ROWS_MAX,
         };
         Self {
@@ -108,11 +107,11 @@ impl<R: Row> Execution<R> {
         let mut rows = core::mem::take(&mut self.found);
         if !self.plan.is_ordered {
             let query = &self.query;
-            let after = self.after.as_ref().map(|position| query.sort_key(position));
-            let mut keyed: Vec<(Vec<u8>, R)> = rows
+            let after = self.after.as_ref();
+            let mut keyed: Vec<(Position, R)> = rows
                 .into_iter()
-                .map(|row| (query.sort_key(&query.position(&row)), row))
-                .filter(|(key, _)| after.as_ref().is_none_or(|after| key > after))
+                .map(|row| (query.position(&row), row))
+                .filter(|(position, _)| after.is_none_or(|after| position > after))
                 .collect();
             sort_by(&mut keyed, |(one, _), (other, _)| one.cmp(other));
             rows = keyed.into_iter().map(|(_, row)| row).collect();
@@ -132,7 +131,7 @@ fn start_after(plan: &mut Plan, query: &Query, position: &Position) -> Option<Ke
         plan.cut(&key, plan.direction);
         return None;
     }
-    let fields = key[..key.len() - position.key_length()].to_vec();
+    let fields = key[..key.len() - position.key().len()].to_vec();
     let group = KeyRange::prefix(&fields);
     let is_wanted = plan.ranges.iter().any(|range| range.contains(&key));
     plan.cut(&fields, Direction::Descending);

@@ -184,21 +184,19 @@ fn commit(
 }
 
 /// The plain answer: every visible record, filtered, sorted, cut.
-fn model(data: &Data, query: &Query, after: Option<&Position>) -> Vec<Record> {
+fn model(data: &Data, query: &Query, after: Option<&Record>) -> Vec<Record> {
     let mut rows: Vec<Record> = data
         .visible()
         .into_iter()
         .filter(|record| query.matches(record))
         .collect();
-    rows.sort_by(|one, other| compare(query, &query.position(one), &query.position(other)));
-    rows.retain(|record| {
-        after.is_none_or(|after| compare(query, &query.position(record), after).is_gt())
-    });
+    rows.sort_by(|one, other| compare(query, one, other));
+    rows.retain(|record| after.is_none_or(|after| compare(query, record, after).is_gt()));
     rows.truncate(query.limit.unwrap_or(usize::MAX));
     rows
 }
 
-fn compare(query: &Query, one: &Position, other: &Position) -> core::cmp::Ordering {
+fn compare(query: &Query, one: &Record, other: &Record) -> core::cmp::Ordering {
     // A position may be that of a row which no longer meets the query: where an equality binds
     // a field, what the row has in it does not count.
     let is_bound = |field: &Field| {
@@ -208,11 +206,11 @@ fn compare(query: &Query, one: &Position, other: &Position) -> core::cmp::Orderi
             .iter()
             .any(|filter| filter.field == *field && binds(&filter.test))
     };
-    for (place, order) in query.order.iter().enumerate() {
+    for order in &query.order {
         if is_bound(&order.field) && order.field != Field::Key {
             continue;
         }
-        let fields = one.fields[place].cmp(&other.fields[place]);
+        let fields = order.field.encoded(one).cmp(&order.field.encoded(other));
         let fields = if order.descending {
             fields.reverse()
         } else {
@@ -385,8 +383,8 @@ proptest! {
     fn rule_q1_what_is_found_is_everything_filtered_and_sorted(
         data in data(), indexes in indexes(), query in query(), after in prop::option::of(record()),
     ) {
-        let after = after.map(|record| query.position(&record));
         let expected = model(&data, &query, after.as_ref());
+        let after = after.map(|record| query.position(&record));
         prop_assert_eq!(run(&data, &indexes, &query, after.as_ref()), expected);
     }
 

@@ -3,6 +3,7 @@
 use alloc::vec::Vec;
 use core::cmp::Ordering;
 
+use super::cursor::KeyRange;
 use super::page::Slice;
 use super::page_diff::PageDiff;
 use super::paged::{PageSource, TreeError};
@@ -28,6 +29,7 @@ pub struct Diff {
     before: Tree,
     after: Tree,
     pages: PageDiff,
+    range: KeyRange,
     /// What differs between the pages next, once fetched.
     head: Option<Change>,
     /// The keys that wait in either tree as these hold them, the lowest last, once looked up.
@@ -35,12 +37,13 @@ pub struct Diff {
 }
 
 impl Diff {
-    /// A walk over what `after` changed of `before`.
-    pub fn new(before: &Tree, after: &Tree) -> Self {
+    /// A walk over what `after` changed of `before` in a range of keys.
+    pub fn new(before: &Tree, after: &Tree, range: KeyRange) -> Self {
         Self {
             before: before.clone(),
             after: after.clone(),
-            pages: PageDiff::new(&before.pages, &after.pages),
+            pages: PageDiff::new(&before.pages, &after.pages, &range),
+            range,
             head: None,
             buffered: None,
         }
@@ -53,7 +56,7 @@ impl Diff {
     pub fn next(&mut self, source: &dyn PageSource) -> Result<Option<Change>, TreeError> {
         let buffered = match &mut self.buffered {
             Some(buffered) => buffered,
-            none => none.insert(look_up(source, &self.before, &self.after)?),
+            none => none.insert(look_up(source, &self.before, &self.after, &self.range)?),
         };
         loop {
             if self.head.is_none() {
@@ -76,17 +79,31 @@ impl Diff {
     }
 }
 
-/// What both trees hold under the keys that wait in either; the lowest comes last.
-fn look_up(source: &dyn PageSource, before: &Tree, after: &Tree) -> Result<Vec<Change>, TreeError> {
-    let mut keys: Vec<Slice> = before
-        .buffered_keys()
-        .chain(after.buffered_keys())
-        .collect();
+/// What both trees hold under the keys of a range that wait in either; the lowest comes last.
+fn look_up(
+    source: &dyn PageSource,
+    before: &Tree,
+    after: &Tree,
+    range: &KeyRange,
+) -> Result<Vec<Change>, TreeError> {
+    let mut keys: Vec<Slice> = Vec::new();
+    for leaf in [before.buffer_leaf(), after.buffer_leaf()]
+        .into_iter()
+        .flatten()
+    {
+        for slot in 0..leaf.count() {
+            if range.contains(leaf.key(slot)) {
+                keys.push(leaf.key_slice(slot));
+            }
+        }
+    }
     sort_by(&mut keys, |one, other| other.cmp(one));
     keys.dedup();
     let of_before = before.get_many(source, &keys)?;
     let of_after = after.get_many(source, &keys)?;
-    let sides = of_before.into_iter().zip(of_after);
-    let change = |(key, (before, after))| Change { key, before, after };
-    Ok(keys.into_iter().zip(sides).map(change).collect())
+    let mut changes = Vec::with_capacity(keys.len());
+    for ((key, before), after) in keys.into_iter().zip(of_before).zip(of_after) {
+        changes.push(Change { key, before, after });
+    }
+    Ok(changes)
 }

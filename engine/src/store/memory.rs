@@ -36,6 +36,7 @@ struct Disk {
     pages: HashMap<PageId, Rc<[u8]>>,
     commits: u64,
     reads: u64,
+    pages_read: u64,
     faults: HashMap<u64, Fault>,
 }
 
@@ -68,6 +69,11 @@ impl MemoryPages {
     /// How often `read` was called.
     pub fn reads(&self) -> u64 {
         self.0.borrow().reads
+    }
+
+    /// How many pages `read` was asked for in all.
+    pub fn pages_read(&self) -> u64 {
+        self.0.borrow().pages_read
     }
 
     /// The ids of all pages on the disk.
@@ -158,6 +164,7 @@ impl Pages for MemoryPages {
     async fn read(&self, ids: &[PageId]) -> Result<Vec<Option<Rc<[u8]>>>, PagesError> {
         let mut disk = self.0.borrow_mut();
         disk.reads += 1;
+        disk.pages_read += ids.len() as u64;
         Ok(ids.iter().map(|id| disk.pages.get(id).cloned()).collect())
     }
 

@@ -3,12 +3,13 @@
 use alloc::boxed::Box;
 use alloc::vec;
 use alloc::vec::Vec;
-use core::cmp::Ordering;
 
+use super::cursor::KeyRange;
 use super::diff::Change;
 use super::page::{Page, Slice};
 use super::paged::{PageSource, PageTree, Root, TreeError, expected_kind, load, missing, value_at};
 use super::port::PageId;
+use super::walk::bound_slot;
 
 /// The most pages of each side that a walk asks for ahead of its need.
 const READ_AHEAD_PAGES_MAX: usize = 32;
@@ -23,6 +24,7 @@ pub(super) struct PageDiff {
 
 #[derive(Clone, Debug)]
 struct Side {
+    range: KeyRange,
     height: usize,
     /// The root, as long as it is not opened.
     root: Option<Root>,
@@ -38,36 +40,20 @@ struct Frame {
 }
 
 /// What comes next on a side.
+#[derive(Clone, Copy)]
 enum Next {
     End,
     /// A page not opened yet.
-    Subtree {
-        root: Root,
-        low: Box<[u8]>,
-        height: usize,
-    },
-    Entry {
-        page: Page,
-        slot: usize,
-    },
-}
-
-/// What to do about what comes next on both sides.
-enum Step {
-    End,
-    Skip,
-    OpenBefore,
-    OpenAfter,
-    /// Give the entry of the first side, of the second, or of both.
-    Give(bool, bool),
+    Subtree,
+    Entry,
 }
 
 impl PageDiff {
-    /// A walk over what `after` changed of `before`.
-    pub(super) fn new(before: &PageTree, after: &PageTree) -> Self {
+    /// A walk over what `after` changed of `before` in a range of keys.
+    pub(super) fn new(before: &PageTree, after: &PageTree, range: &KeyRange) -> Self {
         Self {
-            before: Side::new(before),
-            after: Side::new(after),
+            before: Side::new(before, range.clone()),
+            after: Side::new(after, range.clone()),
         }
     }
 
@@ -77,130 +63,95 @@ impl PageDiff {
     /// [`TreeError`]; after lacking pages were fetched, `next` goes on where it was.
     pub(super) fn next(&mut self, source: &dyn PageSource) -> Result<Option<Change>, TreeError> {
         loop {
-            let (before, after) = (self.before.peek(), self.after.peek());
-            match step(&before, &after) {
-                Step::End => return Ok(None),
-                Step::Skip => {
-                    self.before.skip();
-                    self.after.skip();
-                }
-                Step::OpenBefore => {
-                    if !self.before.open(source, before)? {
-                        return Err(self.lacking(source));
-                    }
-                }
-                Step::OpenAfter => {
-                    if !self.after.open(source, after)? {
-                        return Err(self.lacking(source));
-                    }
-                }
-                Step::Give(of_before, of_after) => {
-                    let before = if of_before {
-                        entry(source, &before)?
+            let nexts = (self.before.peek(), self.after.peek());
+            let (before, after) = (&self.before, &self.after);
+            let order = before.low().cmp(after.low());
+            let (of_before, of_after) = match nexts {
+                (Next::End, Next::End) => return Ok(None),
+                (Next::Subtree, Next::Subtree) => {
+                    if before.link() == after.link() {
+                        self.skip();
                     } else {
-                        None
-                    };
-                    let after = if of_after {
-                        entry(source, &after)?
-                    } else {
-                        None
-                    };
-                    if of_before {
-                        self.before.skip();
+                        let order = order.then(after.level().cmp(&before.level()));
+                        self.open(source, order.is_gt())?;
                     }
-                    if of_after {
-                        self.after.skip();
-                    }
-                    let key = before
-                        .as_ref()
-                        .or(after.as_ref())
-                        .map(|(key, _)| key.clone());
-                    let Some(key) = key else { continue };
-                    let (before, after) = (before.map(|(_, v)| v), after.map(|(_, v)| v));
-                    return Ok(Some(Change { key, before, after }));
+                    continue;
                 }
+                (Next::Subtree, Next::Entry) if order.is_gt() => (false, true),
+                (Next::Entry, Next::Subtree) if order.is_lt() => (true, false),
+                (Next::Subtree, _) | (_, Next::Subtree) => {
+                    self.open(source, matches!(nexts.1, Next::Subtree))?;
+                    continue;
+                }
+                (Next::Entry, Next::End) => (true, false),
+                (Next::End, Next::Entry) => (false, true),
+                (Next::Entry, Next::Entry) => (order.is_le(), order.is_ge()),
+            };
+            if of_before && of_after && before.raw_entry() == after.raw_entry() {
+                self.skip();
+                continue;
             }
+            let key = if of_before { before } else { after }.key();
+            let (old, new) = (
+                before.value_if(of_before, source)?,
+                after.value_if(of_after, source)?,
+            );
+            if of_before {
+                self.before.skip();
+            }
+            if of_after {
+                self.after.skip();
+            }
+            let Some(key) = key else { continue };
+            return Ok(Some(Change {
+                key,
+                before: old,
+                after: new,
+            }));
+        }
+    }
+
+    /// Goes past what comes next on both sides.
+    fn skip(&mut self) {
+        self.before.skip();
+        self.after.skip();
+    }
+
+    /// Opens the page that comes next on one side.
+    fn open(&mut self, source: &dyn PageSource, is_after: bool) -> Result<(), TreeError> {
+        let side = if is_after {
+            &mut self.after
+        } else {
+            &mut self.before
+        };
+        if side.open(source)? {
+            Ok(())
+        } else {
+            Err(self.lacking(source))
         }
     }
 
     /// The pages that both sides lack next: those beside each other that only one side has.
     fn lacking(&self, source: &dyn PageSource) -> TreeError {
         let (before, after) = (self.before.ahead(), self.after.ahead());
-        let is_lacking = |id: &PageId| source.page(id).is_none();
-        let of_before = before.iter().filter(|id| !after.contains(id));
-        let of_after = after.iter().filter(|id| !before.contains(id));
-        let of_before = of_before
-            .copied()
-            .filter(is_lacking)
-            .take(READ_AHEAD_PAGES_MAX);
-        let of_after = of_after
-            .copied()
-            .filter(is_lacking)
-            .take(READ_AHEAD_PAGES_MAX);
-        missing(of_before.chain(of_after).collect())
-    }
-}
-
-fn step(before: &Next, after: &Next) -> Step {
-    match (before, after) {
-        (Next::End, Next::End) => Step::End,
-        (Next::Subtree { root: one, .. }, Next::Subtree { root: other, .. }) if one == other => {
-            Step::Skip
+        let mut lacking = Vec::new();
+        for (ids, others) in [(&before, &after), (&after, &before)] {
+            let most = lacking.len() + READ_AHEAD_PAGES_MAX;
+            for id in ids {
+                if lacking.len() < most && !others.contains(id) && source.page(id).is_none() {
+                    lacking.push(*id);
+                }
+            }
         }
-        (
-            Next::Subtree {
-                low: one,
-                height: one_height,
-                ..
-            },
-            Next::Subtree {
-                low: other,
-                height: other_height,
-                ..
-            },
-        ) => match one.cmp(other).then(other_height.cmp(one_height)) {
-            Ordering::Greater => Step::OpenAfter,
-            Ordering::Less | Ordering::Equal => Step::OpenBefore,
-        },
-        (Next::Subtree { low, .. }, Next::Entry { page, slot }) if **low > *page.key(*slot) => {
-            Step::Give(false, true)
-        }
-        (Next::Entry { page, slot }, Next::Subtree { low, .. }) if **low > *page.key(*slot) => {
-            Step::Give(true, false)
-        }
-        (Next::Subtree { .. }, _) => Step::OpenBefore,
-        (_, Next::Subtree { .. }) => Step::OpenAfter,
-        (Next::Entry { .. }, Next::End) => Step::Give(true, false),
-        (Next::End, Next::Entry { .. }) => Step::Give(false, true),
-        (
-            Next::Entry { page, slot },
-            Next::Entry {
-                page: other,
-                slot: other_slot,
-            },
-        ) => match page.key(*slot).cmp(other.key(*other_slot)) {
-            Ordering::Less => Step::Give(true, false),
-            Ordering::Greater => Step::Give(false, true),
-            Ordering::Equal if page.raw_entry(*slot) == other.raw_entry(*other_slot) => Step::Skip,
-            Ordering::Equal => Step::Give(true, true),
-        },
-    }
-}
-
-fn entry(source: &dyn PageSource, next: &Next) -> Result<Option<(Slice, Slice)>, TreeError> {
-    let Next::Entry { page, slot } = next else {
-        return Ok(None);
-    };
-    match value_at(source, page, *slot)? {
-        Ok(value) => Ok(Some((page.key_slice(*slot), value))),
-        Err(id) => Err(TreeError::missing(vec![id])),
+        missing(lacking)
     }
 }
 
 impl Side {
-    fn new(tree: &PageTree) -> Self {
+    fn new(tree: &PageTree, range: KeyRange) -> Self {
         let root = (tree.root != Root::Empty).then(|| tree.root.clone());
         Self {
+            range,
             height: tree.height,
             root,
             frames: vec![],
@@ -208,37 +159,66 @@ impl Side {
     }
 
     fn peek(&mut self) -> Next {
-        if let Some(root) = &self.root {
-            return Next::Subtree {
-                root: root.clone(),
-                low: Box::default(),
-                height: self.height,
-            };
-        }
         while self
             .frames
             .pop_if(|frame| frame.slot == frame.page.count())
             .is_some()
         {}
-        let Some(Frame { page, slot, low }) = self.frames.last() else {
-            return Next::End;
-        };
-        let height = self.height - self.frames.len();
-        if height == 0 {
-            return Next::Entry {
-                page: page.clone(),
-                slot: *slot,
-            };
+        let is_leaf = self.level() == 0;
+        match self.frames.last() {
+            None if self.root.is_none() => Next::End,
+            Some(Frame { page, slot, .. })
+                if (is_leaf || *slot > 0) && self.range.ends_before(page.key(*slot)) =>
+            {
+                Next::End
+            }
+            Some(_) if is_leaf => Next::Entry,
+            _ => Next::Subtree,
         }
-        let low = if *slot == 0 {
-            low.clone()
-        } else {
-            page.key(*slot).into()
-        };
-        Next::Subtree {
-            root: Root::Page(page.child_id(*slot)),
-            low,
-            height,
+    }
+
+    /// How high above the entries lies what comes next.
+    fn level(&self) -> usize {
+        self.height - self.frames.len()
+    }
+
+    /// The lowest key that may come next.
+    fn low(&self) -> &[u8] {
+        match self.frames.last() {
+            None => &[],
+            Some(frame) if frame.slot == 0 && self.level() > 0 => &frame.low,
+            Some(frame) => frame.page.key(frame.slot),
+        }
+    }
+
+    /// The page that comes next.
+    fn link(&self) -> Option<Root> {
+        let child = |frame: &Frame| Root::Page(frame.page.child_id(frame.slot));
+        self.root.clone().or_else(|| self.frames.last().map(child))
+    }
+
+    fn raw_entry(&self) -> Option<&[u8]> {
+        let frame = self.frames.last()?;
+        Some(frame.page.raw_entry(frame.slot))
+    }
+
+    fn key(&self) -> Option<Slice> {
+        let frame = self.frames.last()?;
+        Some(frame.page.key_slice(frame.slot))
+    }
+
+    /// The value of the entry that comes next, if it is asked for.
+    fn value_if(
+        &self,
+        is_wanted: bool,
+        source: &dyn PageSource,
+    ) -> Result<Option<Slice>, TreeError> {
+        match self.frames.last() {
+            Some(frame) if is_wanted => match value_at(source, &frame.page, frame.slot)? {
+                Ok(value) => Ok(Some(value)),
+                Err(id) => Err(TreeError::missing(vec![id])),
+            },
+            _ => Ok(None),
         }
     }
 
@@ -252,21 +232,25 @@ impl Side {
     }
 
     /// Opens the page that comes next, if it is at hand.
-    fn open(&mut self, source: &dyn PageSource, next: Next) -> Result<bool, TreeError> {
-        let Next::Subtree { root, low, height } = next else {
-            return Ok(true);
-        };
-        let page = match root {
-            Root::Empty => None,
-            Root::Inline(page) => Some(page),
-            Root::Page(id) => match load(source, id, expected_kind(height))? {
+    fn open(&mut self, source: &dyn PageSource) -> Result<bool, TreeError> {
+        let (height, low) = (self.level(), self.low().into());
+        let page = match self.link() {
+            None | Some(Root::Empty) => None,
+            Some(Root::Inline(page)) => Some(page),
+            Some(Root::Page(id)) => match load(source, id, expected_kind(height))? {
                 Some(page) => Some(page),
                 None => return Ok(false),
             },
         };
         self.skip();
-        self.frames
-            .extend(page.map(|page| Frame { page, slot: 0, low }));
+        if let Some(page) = page {
+            let slot = if height == 1 {
+                self.range.first_slot(&page)
+            } else {
+                bound_slot(&page, &self.range.from, false)
+            };
+            self.frames.push(Frame { page, slot, low });
+        }
         Ok(true)
     }
 
@@ -278,12 +262,16 @@ impl Side {
                 Root::Empty | Root::Inline(_) => vec![],
             };
         }
-        let is_branch = |(depth, _): &(usize, &Frame)| depth + 1 < self.height;
-        let branch = self.frames.iter().enumerate().rfind(is_branch);
-        branch.map_or_else(Vec::new, |(_, frame)| {
-            (frame.slot..frame.page.count())
-                .map(|slot| frame.page.child_id(slot))
-                .collect()
-        })
+        let mut ids = Vec::new();
+        let branches = self.frames.len().min(self.height.saturating_sub(1));
+        if let Some(frame) = self.frames[..branches].last() {
+            for slot in frame.slot..frame.page.count() {
+                if slot > 0 && self.range.ends_before(frame.page.key(slot)) {
+                    break;
+                }
+                ids.push(frame.page.child_id(slot));
+            }
+        }
+        ids
     }
 }

@@ -165,13 +165,6 @@ impl Tree {
         }
     }
 
-    /// The keys of which something waits.
-    pub(super) fn buffered_keys(&self) -> impl Iterator<Item = Slice> {
-        let leaf = self.buffer_leaf();
-        leaf.into_iter()
-            .flat_map(|leaf| (0..leaf.count()).map(|slot| leaf.key_slice(slot)))
-    }
-
     /// Adds to a summary of the pages what waits within a range.
     pub(super) fn add_waiting(&self, summary: &mut Summary, range: &KeyRange) {
         if let Some(leaf) = self.buffer_leaf() {

@@ -14,10 +14,10 @@ use super::world::{Tab, World, create, delete, json, together, undo, update};
 use crate::client::{Client, DeclaredIndex, Options, TransportError};
 use crate::store::{Fault, MemoryPages};
 
-struct Dice(Cell<u64>);
+pub(super) struct Dice(pub(super) Cell<u64>);
 
 impl Dice {
-    fn roll(&self, sides: u64) -> u64 {
+    pub(super) fn roll(&self, sides: u64) -> u64 {
         // Splitmix64.
         self.0.set(self.0.get().wrapping_add(0x9E37_79B9_7F4A_7C15));
         let mut mixed = self.0.get();
