@@ -182,7 +182,7 @@ fn copy(root: &[u8], pages: &[(PageId, Rc<[u8]>)]) -> Vec<u8> {
 }
 
 /// All that an app may do, whatever it comes to.
-async fn uses<P: Pages>(tab: &Client<Surroundings<P>>) {
+async fn uses<P: Pages + 'static>(tab: &Client<Surroundings<P>>) {
     let docs = tab.find("note", "").await.unwrap_or_default();
     let ordered = r#"{"where":{"n":{"gte":3}},"orderBy":["n"],"limit":9}"#;
     let _ = (tab.find("note", ordered).await, tab.count("note", "").await);
