@@ -327,12 +327,12 @@ class WatchedRecords<T> extends RecordsOf<T> implements Collection<T> {
     const followed = this.#database.follow(this.entity, queryText(query));
     try {
       let left = query.limit ?? Number.POSITIVE_INFINITY;
-      while (left > 0) {
+      do {
         const step = Math.min(STEP, left);
         const docs = await fromSlices<Doc<T>>(await answer(followed.page(step)));
         yield* docs;
         left = docs.length < step ? 0 : left - step;
-      }
+      } while (left > 0);
     } finally {
       followed.free();
     }
