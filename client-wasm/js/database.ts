@@ -1,11 +1,9 @@
 /** An open local database: what the app holds, over the module's core. */
 import { Alerts } from './alerts.ts';
-import { type Core, destroyCore, type Followed, Operations, Reading, Writing } from '../wasm/tidemark.js';
+import { type Core, destroyCore, Operations, Reading, Writing } from '../wasm/tidemark.js';
 import { runBatch, type WorkBatch } from './batch.ts';
 import { type Records, RecordsOf, type Write } from './collection.ts';
-import { fromFile, toFile } from './copies.ts';
 import { answer, invalid, TidemarkError, toError } from './error.ts';
-import { explained } from './explain.ts';
 import { Host } from './host.ts';
 import { letGo } from './locks.ts';
 import { connectOptions, decision, entityName, queryText, syncOptions } from './options.ts';
@@ -15,7 +13,7 @@ import { askStorage, keepStorage } from './storage.ts';
 import { joinTabs } from './tabs.ts';
 import { fromSlices, toSlices } from './text.ts';
 import type {
-  Batch, Choice, Collection, Conflict, ConnectOptions, Database, Doc, Events, Explanation, ImportReport, Info, Json, Live, Query, SyncOptions, SyncReport, SyncStatus,
+  Batch, Choice, Collection, Conflict, ConnectOptions, Database, Doc, Events, Info, Json, Live, Query, SyncOptions, SyncReport, SyncStatus,
 } from './tidemark.d.ts';
 import { Server } from './transport.ts';
 import { Turns } from './turns.ts';
@@ -178,17 +176,6 @@ export class LocalDatabase implements Database, Records {
     return { ...(info as Omit<Info, 'storage'>), storage };
   }
 
-  async export(): Promise<Blob> {
-    return toFile(await answer(this.#open().export()));
-  }
-
-  async import(data: Blob): Promise<ImportReport> {
-    const core = this.#open();
-    const copy = await fromFile(data);
-    const [confirmed, pending] = await this.#turns.long(() => answer(core.import(copy)));
-    return { confirmed, pending };
-  }
-
   close(): Promise<void> {
     this.#closing ??= this.#close();
     return this.#closing;
@@ -229,10 +216,6 @@ export class LocalDatabase implements Database, Records {
 
   async read(what: Reading, entity: string, text: string): Promise<any> {
     return this.#open().read(what, entity, text);
-  }
-
-  follow(entity: string, text: string): Followed {
-    return this.#open().follow(entity, text);
   }
 
   async #run<R>(work: (batch: WorkBatch) => R | Promise<R>): Promise<Awaited<R>> {
@@ -309,14 +292,12 @@ class WatchedRecords<T> extends RecordsOf<T> implements Collection<T> {
   }
 
   watch(query: Query<T>, listener: (rows: Doc<T>[]) => void, failed: (error: TidemarkError) => void = reportError): () => void {
-    if (typeof listener !== 'function') throw invalid('watch takes a query and a function', 'For example: todos.watch({}, draw).');
     const text = queryText(query);
-    return watch<T>(
-      () => this.#database.follow(this.entity, text),
-      changed => this.#database.on('change', changed),
-      listener,
-      thrown => failed(toError(thrown)),
-    );
+    const source = {
+      find: () => this.#database.read(Reading.Find, this.entity, text),
+      onChange: (changed: () => void) => this.#database.on('change', changed),
+    };
+    return watch<T>(source, listener, thrown => failed(toError(thrown)));
   }
 
   live(query?: Query<T>): Live<Doc<T>[]> {
@@ -324,22 +305,15 @@ class WatchedRecords<T> extends RecordsOf<T> implements Collection<T> {
   }
 
   async *each(query: Query<T> = {}): AsyncGenerator<Doc<T>, void, undefined> {
-    const followed = this.#database.follow(this.entity, queryText(query));
-    try {
-      let left = query.limit ?? Number.POSITIVE_INFINITY;
-      do {
-        const step = Math.min(STEP, left);
-        const docs = await fromSlices<Doc<T>>(await answer(followed.page(step)));
-        yield* docs;
-        left = docs.length < step ? 0 : left - step;
-      } while (left > 0);
-    } finally {
-      followed.free();
+    let { after, limit = Number.POSITIVE_INFINITY } = query;
+    while (limit > 0) {
+      const step = Math.min(STEP, limit);
+      const docs = await this.find({ ...query, after, limit: step });
+      yield* docs;
+      if (docs.length < step) return;
+      limit -= docs.length;
+      after = docs.at(-1)?.key;
     }
-  }
-
-  async explain(query?: Query<T>): Promise<Explanation> {
-    return explained(await answer(this.#database.read(Reading.Explanation, this.entity, queryText(query))));
   }
 }
 

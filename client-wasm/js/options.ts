@@ -31,7 +31,7 @@ export function openOptions(options: OpenOptions): Looked {
   if (durability !== undefined && durability !== 'relaxed' && durability !== 'strict') {
     throw invalid(`there is no durability ${quote(durability)}`, "Take 'relaxed' or 'strict'.");
   }
-  if (persist !== undefined && typeof persist !== 'boolean') throw invalid('`persist` is neither true nor false', 'Leave it out where it is true.');
+  flags({ persist });
   return {
     name,
     persist: persist ?? true,
@@ -49,10 +49,14 @@ export function syncOptions(options: SyncOptions): { mode: string; direction: st
   for (const [name, word] of Object.entries({ mode, direction })) {
     if (word !== undefined && typeof word !== 'string') throw invalid(`\`${name}\` is no word`, 'Give one of its words, or leave it out.');
   }
-  for (const [name, flag] of Object.entries({ mirror, confirm })) {
-    if (flag !== undefined && typeof flag !== 'boolean') throw invalid(`\`${name}\` is neither true nor false`, 'Leave it out where it is false.');
-  }
+  flags({ mirror, confirm });
   return { mode: mode ?? '', direction: direction ?? '', mirror: mirror ?? false, confirm: confirm ?? false };
+}
+
+function flags(named: Record<string, boolean | undefined>): void {
+  for (const [name, flag] of Object.entries(named)) {
+    if (flag !== undefined && typeof flag !== 'boolean') throw invalid(`\`${name}\` is neither true nor false`, 'Give one of them, or leave it out.');
+  }
 }
 
 export function connectOptions(options: ConnectOptions): Server {

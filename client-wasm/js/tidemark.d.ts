@@ -93,16 +93,6 @@ export interface Database {
   resolve(id: string, choice: Choice): Promise<void>;
   /** What this database is and holds, and how much storage there is. */
   info(): Promise<Info>;
-  /**
-   * All that this database holds at one moment, as a file: the records as the server confirmed them, what is
-   * not in the truth yet, conflicts and decisions. To keep, or to carry to another browser.
-   */
-  export(): Promise<Blob>;
-  /**
-   * Takes up what `export` gave, into a database that holds nothing yet: whole, or not at all. It stays a
-   * device of its own, so both may go on and sync: what both still had to push is in the truth once.
-   */
-  import(data: Blob): Promise<ImportReport>;
   /** Closes it for good, once the writes under way are saved. Further calls fail with `closed`. */
   close(): Promise<void>;
   /** Closes it and deletes it from this device. Fails with `pending` while records or decisions are not in the truth yet, unless told otherwise. */
@@ -141,39 +131,12 @@ export interface BatchCollection<T = Json> {
 
 /** The records of one entity. Each write settles when it is saved on the device. */
 export interface Collection<T = Json> extends BatchCollection<T> {
-  /**
-   * Calls back at once with the present rows, then after each commit that changes them, from this tab,
-   * another one, or a sync. Records that did not change are the same objects as before: compare them
-   * by `===`, and take them as read-only. `after` stands for where that row stood when the watch began.
-   * The answer is what stops it. A failed read goes to `failed`, or is reported as uncaught; the next
-   * commit reads again.
-   */
+  /** Calls back at once with the present rows, then after each commit that changes them, from this tab, another one, or a sync. The answer is what stops it. A failed read goes to `failed`, or is reported as uncaught; the next commit reads again. */
   watch(query: Query<T>, listener: (rows: Doc<T>[]) => void, failed?: (error: TidemarkError) => void): () => void;
   /** The same by the contract of Svelte stores: `subscribe` calls back at once and gives what stops it. */
   live(query?: Query<T>): Live<Doc<T>[]>;
-  /**
-   * Walks over the records that match, without holding them all. It reads them in pages, each as of the
-   * moment it is read, and goes on behind the last record it gave, whatever became of that. So a record
-   * that stays where it is comes once; one that moves ahead meanwhile may come again, and one that moves
-   * back may not come: tell them apart by `handle`.
-   */
+  /** Walks over the records that match, without holding them all. It sees changes made while it walks. */
   each(query?: Query<T>): AsyncIterable<Doc<T>>;
-  /** How a query is answered: whether an index serves, and how much is read. */
-  explain(query?: Query<T>): Promise<Explanation>;
-}
-
-/** How a query is answered. */
-export interface Explanation {
-  /** The fields of the declared index that serves; `null`: none, the records are read in the order of their keys. */
-  index: string[] | null;
-  /** What is read: the rows that `where` leaves of the index (`range`), rows from one end until there are enough for `limit` (`limit`), or every record of the entity (`all`). */
-  reads: 'range' | 'limit' | 'all';
-  /** Whether rows come in order; else all that match are read and sorted. */
-  ordered: boolean;
-  /** Fields of `where` that are checked on each row that is read. */
-  checks: string[];
-  /** All this in a sentence. */
-  text: string;
 }
 
 /** Something that can be watched. */
@@ -423,14 +386,6 @@ export interface Airbag {
   changes: number;
   /** How many there are. */
   live: number;
-}
-
-/** What was taken up from a copy. */
-export interface ImportReport {
-  /** Records as the server had confirmed them. */
-  confirmed: number;
-  /** Records that were not in the truth yet. */
-  pending: number;
 }
 
 /** What a local database is and holds. */

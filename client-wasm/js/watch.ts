@@ -1,85 +1,53 @@
-/** Watching a query: its rows at once, then after each commit that changes them. */
-import type { Followed } from '../wasm/tidemark.js';
-import { fromSlices } from './text.ts';
+/** Watching a query: asked once, then again after each commit, telling only what differs. */
 import type { Doc } from './tidemark.d.ts';
+import { fromSlices } from './text.ts';
 
-/** Calls back after each commit, until stopped. */
-export type OnChange = (changed: () => void) => () => void;
+/** What a watch stands on. */
+export interface Source {
+  /** The present rows, in slices of text. */
+  find(): Promise<string[]>;
+  /** Calls back after each commit. */
+  onChange(changed: () => void): () => void;
+}
 
 /** Calls back with the rows now and whenever they differ, until stopped. */
-export function watch<T>(follow: () => Followed, onChange: OnChange, tell: (rows: Doc<T>[]) => void, fail: (error: unknown) => void): () => void {
+export function watch<T>(source: Source, tell: (rows: Doc<T>[]) => void, fail: (error: unknown) => void): () => void {
   let isStopped = false;
   let isAsking = false;
   let isStale = false;
-  let followed: Followed | undefined;
-  let known: Doc<T>[] | undefined;
+  let known: string | undefined;
 
   async function ask(): Promise<void> {
-    while (isStale && !isStopped) {
+    isAsking = true;
+    do {
       isStale = false;
-      followed ??= follow();
-      const [places, ...slices] = (await followed.next()) ?? [];
-      if (places === undefined) continue;
-      const docs = await fromSlices<Doc<T>>(slices);
-      const before = known;
-      known = changed(before ?? [], JSON.parse(places) as Places, docs);
-      // A copy: the app may do with the array what it likes.
-      if (!isStopped && !(before && isSame(before, known))) tell([...known]);
-    }
-  }
-
-  function forget(): void {
-    followed?.free();
-    followed = undefined;
-    known = undefined;
+      const slices = await source.find();
+      const text = slices.length === 1 ? (slices[0] ?? '') : slices.join('');
+      if (isStopped || text === known) continue;
+      known = text;
+      const rows = await fromSlices<Doc<T>>(slices);
+      if (!isStopped) tell(rows);
+    } while (isStale && !isStopped);
+    isAsking = false;
   }
 
   function begin(): void {
+    if (isStopped) return;
     isStale = true;
-    if (isAsking) return;
-    isAsking = true;
-    ask()
-      .catch((error: unknown) => {
-        // Whoever was told of a failure is told when it is over, too.
-        forget();
-        if (!isStopped) fail(error);
-      })
-      .finally(() => {
+    if (!isAsking) {
+      ask().catch((error: unknown) => {
         isAsking = false;
-        if (isStopped) forget();
-        else if (isStale) begin();
+        // Whoever was told of a failure is told when it is over, too.
+        known = undefined;
+        if (!isStopped) fail(error);
       });
+    }
   }
 
-  const stopListening = onChange(begin);
+  const stopListening = source.onChange(begin);
   begin();
   return () => {
-    if (isStopped) return;
     isStopped = true;
     stopListening();
-    if (!isAsking) forget();
   };
-}
-
-/** As the module tells them. */
-type Places = [[isWhole: number, count: number], removed: number[], placed: number[]];
-
-/** The rows after a change. What did not change stays the same object. */
-function changed<T>(known: Doc<T>[], [[isWhole, count], removed, placed]: Places, docs: Doc<T>[]): Doc<T>[] {
-  if (isWhole) {
-    const before = new Map(known.map(doc => [doc.key, doc]));
-    return docs.map(doc => {
-      const same = before.get(doc.key);
-      return same && JSON.stringify(same) === JSON.stringify(doc) ? same : doc;
-    });
-  }
-  const rows = [...known];
-  for (const place of removed) rows.splice(place, 1);
-  placed.forEach((place, index) => rows.splice(place, 0, docs[index] as Doc<T>));
-  rows.length = count;
-  return rows;
-}
-
-function isSame<T>(one: Doc<T>[], other: Doc<T>[]): boolean {
-  return one.length === other.length && one.every((doc, place) => doc === other[place]);
 }

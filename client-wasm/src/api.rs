@@ -8,14 +8,12 @@
 mod answer;
 mod batch;
 mod database;
-mod follow;
 mod operations;
 mod options;
 mod work;
 
 pub use batch::CoreBatch;
 pub use database::{Core, SyncHandle, destroy_core, open_core};
-pub use follow::Followed;
 pub use operations::{Operations, Writing};
 pub use work::Reading;
 

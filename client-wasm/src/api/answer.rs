@@ -1,9 +1,9 @@
 //! Answers as JavaScript takes them: promises, slices of text, plain objects, errors.
 
-use std::{fmt::Write, future::Future, pin::Pin};
+use std::{future::Future, pin::Pin};
 
 use js_sys::{Array, JSON, JsString, Promise};
-use tidemark_engine::client::{Delta, Doc, Error};
+use tidemark_engine::client::{Doc, Error};
 use wasm_bindgen::JsValue;
 use wasm_bindgen_futures::future_to_promise;
 
@@ -38,25 +38,6 @@ pub(super) fn slices(docs: &mut dyn Iterator<Item = Option<&Doc>>) -> Array {
     if slice.len() > 1 {
         take(&mut slice, &slices);
     }
-    slices
-}
-
-/// What became of an answer: `[[1 if it is whole, how many rows], removed, placed]`, then the
-/// documents in slices.
-pub(super) fn changed(delta: &Delta) -> Array {
-    let mut text = String::from("[");
-    let whole = [usize::from(delta.is_whole), delta.count];
-    for numbers in [&whole[..], &delta.removed, &delta.placed] {
-        text.push_str(if text.len() > 1 { ",[" } else { "[" });
-        for (place, number) in numbers.iter().enumerate() {
-            let comma = if place > 0 { "," } else { "" };
-            let _ = write!(text, "{comma}{number}");
-        }
-        text.push(']');
-    }
-    text.push(']');
-    let slices = slices(&mut delta.docs.iter().map(Some));
-    slices.unshift(&JsString::from(text));
     slices
 }
 

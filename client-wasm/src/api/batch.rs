@@ -18,7 +18,7 @@ use crate::environment::Browser;
 #[wasm_bindgen]
 pub struct CoreBatch {
     inner: Rc<Inner>,
-    slot: Slot<Batch<Browser>>,
+    slot: Slot,
 }
 
 impl CoreBatch {

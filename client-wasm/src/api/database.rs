@@ -8,7 +8,6 @@ use wasm_bindgen::prelude::*;
 
 use super::{
     answer::{plain, promise},
-    follow::Followed,
     operations::Operations,
     options::{declared, sync_options},
     work::{Question, Reading, Work, start},
@@ -124,11 +123,6 @@ impl Core {
         start(&self.0, Ok(Work::Read(Question { what, entity, text })))
     }
 
-    /// Follows a query from now on.
-    pub fn follow(&self, entity: &str, query: String) -> Followed {
-        Followed::new(&self.0, self.0.client.follow(entity, query))
-    }
-
     /// Begins a batch.
     #[wasm_bindgen(unchecked_return_type = "Promise<CoreBatch>")]
     pub fn begin(&self) -> Promise {
@@ -189,18 +183,6 @@ impl Core {
     #[wasm_bindgen(unchecked_return_type = "Promise<unknown>")]
     pub fn info(&self) -> Promise {
         start(&self.0, Ok(Work::Info))
-    }
-
-    /// All that the database holds, as bytes in parts.
-    #[wasm_bindgen(unchecked_return_type = "Promise<Uint8Array<ArrayBuffer>[]>")]
-    pub fn export(&self) -> Promise {
-        start(&self.0, Ok(Work::Export))
-    }
-
-    /// Takes up such bytes, all in one: how many confirmed and how many pending records they held.
-    #[wasm_bindgen(unchecked_return_type = "Promise<[number, number]>")]
-    pub fn import(&self, copy: Vec<u8>) -> Promise {
-        start(&self.0, Ok(Work::Import(copy)))
     }
 
     /// Talks to the server that the host has from now on, by itself or when asked.

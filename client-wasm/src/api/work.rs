@@ -1,19 +1,19 @@
-//! What the promises of a database, of its batches and of followed queries do: one future for all
-//! of them. Each method's own would be another state machine of 1 to 2 kB (docs/decisions/0009).
+//! What the promises of a database and of its batches do: one future for all of them. Each
+//! method's own would be another state machine of 1 to 2 kB (docs/decisions/0009).
 #![expect(clippy::float_cmp, reason = "in what wasm_bindgen makes of an enum")]
 
 use std::{cell::RefCell, rc::Rc};
 
-use js_sys::{Array, JsString, Promise, Uint8Array};
+use js_sys::{Array, JsString, Promise};
 use tidemark_engine::{
-    client::{Batch, Choice, Doc, Error, ErrorCode, Follow, Imported, Operation, SyncOptions},
+    client::{Batch, Choice, Doc, Error, ErrorCode, Operation, SyncOptions},
     json::{Canonical, CanonicalRef},
     store::Committed,
 };
 use wasm_bindgen::prelude::*;
 
 use super::{
-    answer::{answers, changed, plain, promise, slices},
+    answer::{answers, plain, promise, slices},
     batch::CoreBatch,
     database::Inner,
 };
@@ -33,8 +33,6 @@ pub enum Reading {
     Pending,
     /// The conflicts that wait for a person, each as text.
     Conflicts,
-    /// How a query is answered, as JSON.
-    Explanation,
 }
 
 /// What to read, of which entity, and the keys or the query as JSON.
@@ -44,23 +42,19 @@ pub(super) struct Question {
     pub(super) text: String,
 }
 
-/// A batch, or a query that is followed; it is lent to one call at a time.
-pub(super) type Slot<T> = Rc<RefCell<Option<T>>>;
+/// A batch under way; it is lent to one call at a time.
+pub(super) type Slot = Rc<RefCell<Option<Batch<Browser>>>>;
 
 /// What one promise is to do.
 pub(super) enum Work {
     Read(Question),
     Write(Vec<Operation>),
     Begin,
-    ReadInBatch(Slot<Batch<Browser>>, Question),
-    WriteInBatch(Slot<Batch<Browser>>, Vec<Operation>),
-    Commit(Slot<Batch<Browser>>),
-    Next(Slot<Follow<Browser>>),
-    Page(Slot<Follow<Browser>>, usize),
+    ReadInBatch(Slot, Question),
+    WriteInBatch(Slot, Vec<Operation>),
+    Commit(Slot),
     Resolve(String, Choice),
     Info,
-    Export,
-    Import(Vec<u8>),
     Sync(SyncOptions, Ticket),
 }
 
@@ -100,18 +94,6 @@ async fn run(inner: &Rc<Inner>, work: Work) -> Result<JsValue, Error> {
             let committed = take(&slot)?.commit().await?;
             Ok(JsValue::from_bool(committed == Committed::Done))
         }
-        Work::Next(slot) => {
-            let mut follow = take(&slot)?;
-            let next = follow.next().await;
-            slot.replace(Some(follow));
-            Ok(next?.map_or(JsValue::UNDEFINED, |delta| changed(&delta).into()))
-        }
-        Work::Page(slot, most) => {
-            let mut follow = take(&slot)?;
-            let docs = follow.page(most).await;
-            slot.replace(Some(follow));
-            Ok(slices(&mut docs?.iter().map(Some)).into())
-        }
         Work::Resolve(id, choice) => {
             client.refresh().await?;
             client.resolve(&id, &choice).await?;
@@ -122,22 +104,11 @@ async fn run(inner: &Rc<Inner>, work: Work) -> Result<JsValue, Error> {
             client.refresh().await?;
             Ok(plain(&client.info().to_json()))
         }
-        Work::Export => {
-            client.refresh().await?;
-            let parts = client.export().await?;
-            let parts = parts.iter().map(|part| Uint8Array::from(&part[..]));
-            Ok(parts.collect::<Array>().into())
-        }
-        Work::Import(copy) => {
-            let Imported { confirmed, pending } = client.import(&copy).await?;
-            inner.syncing.changed();
-            Ok(Array::of2(&number(confirmed), &number(pending)).into())
-        }
         Work::Sync(options, ticket) => sync(inner, options, ticket).await,
     }
 }
 
-fn take<T>(slot: &Slot<T>) -> Result<T, Error> {
+fn take(slot: &Slot) -> Result<Batch<Browser>, Error> {
     let over = || Error::invalid("the batch is over, or another of its calls is under way");
     slot.take().ok_or_else(over)
 }
@@ -160,7 +131,6 @@ async fn read(
             let texts = client.conflicts().await?.into_iter().map(JsString::from);
             return Ok(texts.collect::<Array>().into());
         }
-        (Reading::Explanation, _) => return Ok(client.explain(entity, text)?.into()),
         (Reading::Find, None) => some(client.find(entity, text).await?),
         (Reading::Find, Some(batch)) => some(batch.find(entity, text).await?),
         (Reading::Pending, _) => some(client.pending().await?),

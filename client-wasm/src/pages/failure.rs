@@ -7,7 +7,7 @@ use web_sys::DomException;
 
 /// What is said where no exception says more. idb has texts for each of its errors, but they name
 /// its calls, and each app would load them.
-const UNNAMED: &str = "IndexedDB refused a request and named no reason";
+const UNNAMED: &str = "IndexedDB named no reason";
 
 /// Why an attempt failed, and with it whether repeating it may help.
 pub(super) enum Failure {
@@ -29,9 +29,7 @@ impl Failure {
 /// What the exception that ended a transaction means.
 pub(super) fn ended(exception: Option<DomException>) -> Failure {
     let Some(exception) = exception else {
-        return Failure::Refused(PagesError::Other(
-            "the browser aborted a transaction without a reason".into(),
-        ));
+        return Failure::Refused(PagesError::Other(UNNAMED.into()));
     };
     let text = describe(&exception);
     match exception.name().as_str() {

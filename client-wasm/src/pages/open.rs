@@ -15,6 +15,11 @@ use crate::{
     signal::{Signal, signal},
 };
 
+/// Why a database is not opened: an older one was never released, a later one may mean other things.
+const ANOTHER_VERSION: &str = "the database was made by another version of Tidemark";
+/// What another tab did about being asked to close.
+const KEPT_OPEN: &str = "it did not close the database";
+
 /// How long another tab may take to end its transactions and let go of the database.
 const LET_GO_MILLIS: u32 = 3_000;
 
@@ -34,9 +39,7 @@ fn not_old(database: IdbDatabase) -> Result<IdbDatabase, PagesError> {
         return Ok(database);
     }
     database.close();
-    Err(PagesError::Other(
-        "the database was made by an earlier version of Tidemark that was never released".into(),
-    ))
+    Err(PagesError::Other(ANOTHER_VERSION.into()))
 }
 
 /// Opens a database of a later layout, if that one only grew.
@@ -48,9 +51,7 @@ async fn open_later(name: &str) -> Result<IdbDatabase, PagesError> {
         return Ok(database);
     }
     database.close();
-    Err(PagesError::Other(
-        "the database was made by a later version of Tidemark".into(),
-    ))
+    Err(PagesError::Other(ANOTHER_VERSION.into()))
 }
 
 type Opened = Result<Result<IdbDatabase, Error>, PagesError>;
@@ -73,8 +74,7 @@ async fn open_version(name: &str, version: Option<u32>) -> Opened {
     let give = answer.clone();
     request.on_error(move |event| give.give(Ok(Err(error_of(&event)))));
     let late = Rc::clone(&too_late);
-    request
-        .on_blocked(move |_| give_up_later(answer, late, "it did not close to let this one open"));
+    request.on_blocked(move |_| give_up_later(answer, late, KEPT_OPEN));
     let answered = answered.await;
     if too_late.get() {
         // The request goes on, and its callbacks close what it opens in the end.
@@ -116,7 +116,7 @@ pub(super) async fn delete(name: &str) -> Result<(), PagesError> {
     let too_late = Rc::new(Cell::new(false));
     let late = Rc::clone(&too_late);
     request.on_blocked(move |_| {
-        give_up_later(answer, late, "it did not close to let it be deleted");
+        give_up_later(answer, late, KEPT_OPEN);
     });
     let answered = answered.await;
     if too_late.get() {

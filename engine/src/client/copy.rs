@@ -17,7 +17,7 @@ use core::cell::Cell;
 use super::codec::{Reader, Unreadable, put_bytes, put_number};
 use super::database::Written;
 use super::root::Root;
-use super::shared::{Current, Shared};
+use super::shared::{Current, Shared, outrun};
 use super::{Environment, Error, ErrorCode};
 use crate::sort::sort_by;
 use crate::store::{Committed, Page, PageId, PageSource, Pages, StoreError, Tree, TreeError};
@@ -53,10 +53,7 @@ impl<E: Environment> Shared<E> {
                 self.apply(&mut |database| database.mend(&[])).await?;
             }
         }
-        Err(Error::new(
-            ErrorCode::Busy,
-            "other tabs change the database faster than it can be copied",
-        ))
+        Err(outrun())
     }
 
     /// `None`: some of it is not there any more, or damaged.

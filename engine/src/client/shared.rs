@@ -100,6 +100,13 @@ fn stopped(outcome: Result<(), Stop>, failed: &mut Option<Error>) -> Result<(), 
     }
 }
 
+#[cold]
+#[inline(never)]
+pub(super) fn outrun() -> Error {
+    let message = "other tabs change the database faster than it can be read";
+    Error::new(ErrorCode::Busy, message)
+}
+
 /// The store never ends a look well that was not called.
 fn unasked() -> Error {
     Error::new(ErrorCode::Storage, "the local database was not read")
@@ -299,10 +306,7 @@ impl<E: Environment> Shared<E> {
                 outcome => return Ok(outcome?),
             }
         }
-        Err(Error::new(
-            ErrorCode::Busy,
-            "the database changes faster than it can be read",
-        ))
+        Err(outrun())
     }
 
     pub(super) async fn look_only_at(
@@ -312,9 +316,7 @@ impl<E: Environment> Shared<E> {
     ) -> Result<(), Error> {
         let looked = self.look_once(moment, look).await;
         looked.map_err(|error| match error {
-            Failed::Pages(StoreError::Unreadable(_)) => {
-                Error::new(ErrorCode::Busy, "others have changed too much meanwhile")
-            }
+            Failed::Pages(StoreError::Unreadable(_)) => outrun(),
             error => error.into(),
         })
     }
@@ -355,10 +357,7 @@ impl<E: Environment> Shared<E> {
             }
             self.reload().await?;
         }
-        Err(Error::new(
-            ErrorCode::Busy,
-            "other tabs change the database faster than this change can be written",
-        ))
+        Err(outrun())
     }
 
     /// Plans a change on this root.

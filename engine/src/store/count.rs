@@ -110,20 +110,19 @@ struct Counting<'a> {
     root: Page,
     missing: Vec<PageId>,
     /// What was counted last: most ranges begin where the one before them ends.
-    last: Option<(Vec<u8>, bool, Summary)>,
+    last: Option<(&'a [u8], bool, Summary)>,
 }
 
-impl Counting<'_> {
+impl<'a> Counting<'a> {
     /// What lies before a key, or up to it.
-    fn before(&mut self, key: &[u8], with_equal: bool) -> Result<Summary, TreeError> {
-        if let Some((last, with_last, summary)) = &self.last
-            && last == key
-            && *with_last == with_equal
+    fn before(&mut self, key: &'a [u8], with_equal: bool) -> Result<Summary, TreeError> {
+        if let Some((last, with_last, summary)) = self.last
+            && (last, with_last) == (key, with_equal)
         {
-            return Ok(*summary);
+            return Ok(summary);
         }
         let summary = self.count_before(key, with_equal)?;
-        self.last = Some((key.to_vec(), with_equal, summary));
+        self.last = Some((key, with_equal, summary));
         Ok(summary)
     }
 
