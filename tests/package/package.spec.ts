@@ -68,12 +68,16 @@ for (const [module, resolution] of [
 // In kB of brotli, as they are: an entry that grows has to say so here. What they are made of:
 // docs/decisions/0009-what-the-package-costs.md, and why there are two of the main one: 0020.
 const HELD: Record<string, number> = {
-  'dist/index.js': 128.7,
-  'dist/inline.js': 149.1,
-  'dist/service-worker.js': 149.6,
+  'dist/index.js': 130,
+  'dist/inline.js': 150.5,
+  'dist/service-worker.js': 151,
   'dist/background-sync.js': 0.7,
+  'dist/react.js': 2.1,
+  'dist/vue.js': 2,
+  'dist/svelte.js': 2,
+  'dist/solid.js': 2,
   // For Node alone: no page fetches it.
-  'dist/testing.js': 155.9,
+  'dist/testing.js': 157.2,
 };
 
 test('no entry costs more than it did', ({ app }) => {

@@ -27,9 +27,11 @@ export interface Suspending extends HookOptions {
   suspense: true;
 }
 
+/** What a provider is given. */
 export interface TidemarkProviderProps {
   /** The database, or the promise that `open` gave, kept from one render to the next; `undefined` while there is none, as on a server. Whoever opened it closes it. */
   database: Database | PromiseLike<Database> | undefined;
+  /** The components that show what the database holds. */
   children?: ReactNode;
 }
 

@@ -2,7 +2,10 @@
 import type { OpenOptions } from 'tidemark';
 
 /** A database to sync, as the page opens it; with a server, and without `sync`, for here it is synced when the browser says. */
-export type BackgroundDatabase = Omit<OpenOptions, 'sync' | 'server'> & { server: string | URL };
+export type BackgroundDatabase = Omit<OpenOptions, 'sync' | 'server'> & {
+  /** The server's address. */
+  server: string | URL;
+};
 
 /** The databases, or what tells them at each event: whoever is signed in by then. Nothing told, nothing is synced. */
 export type BackgroundDatabases =
@@ -10,6 +13,7 @@ export type BackgroundDatabases =
   | readonly BackgroundDatabase[]
   | (() => Told | Promise<Told>);
 
+/** What there is to sync: one database, several, or none. */
 type Told = BackgroundDatabase | readonly BackgroundDatabase[] | null | undefined;
 
 /**

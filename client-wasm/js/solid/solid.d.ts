@@ -12,9 +12,11 @@ import type { Conflict, Database, Doc, Json, Query, SyncStatus } from 'tidemark'
 /** A value, or a function of signals that gives it. */
 export type Reactive<V> = V | (() => V);
 
+/** What a provider is given. */
 export interface TidemarkProviderProps {
   /** The database, or the promise that `open` gave; `undefined` while there is none. Whoever opened it closes it. */
   database: Database | PromiseLike<Database> | undefined;
+  /** The components that show what the database holds. */
   children?: JSX.Element;
 }
 

@@ -11,6 +11,7 @@ import type { Conflict, Database, Doc, Json, Query, SyncStatus } from 'tidemark'
 
 /** State that follows what it shows. */
 export interface Current<V> {
+  /** The value as it is now; read where Svelte follows it. */
   readonly current: V;
 }
 

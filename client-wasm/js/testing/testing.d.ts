@@ -21,6 +21,7 @@ export interface DeviceOptions extends Partial<OpenOptions> {
 export interface Testing {
   /** The server, which the app reaches at `server.url` with the token of `server.token(user)`. */
   readonly server: Server;
+  /** The clock, for the test to move. */
   readonly clock: Clock;
   /**
    * Opens a database as `open` does: a device of its own, unless it is given a name that was opened before. It syncs with the
@@ -68,10 +69,15 @@ export interface Failure {
 
 /** A record as the server holds it. */
 export interface TruthRecord {
+  /** Its key in the truth. */
   key: string;
+  /** What kind of record it is. */
   entity: string;
+  /** What the app put there. */
   value: Json;
+  /** When it was made, by the device's clock. */
   created: string;
+  /** When it was last written, by the device's clock. */
   updated: string;
   /** When it was last changed, by the server's clock. */
   checkin: string;
