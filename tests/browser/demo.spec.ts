@@ -35,7 +35,7 @@ test('it starts and works with no network, and syncs when the network returns', 
   await first.page.close();
 
   await context.setOffline(true);
-  const demo = await Demo.reopen(context, server.url);
+  const demo = await Demo.reopenOffline(context, server.url);
   await expect(demo.page.getByTestId('sync-pill')).toHaveText('Offline');
   await expect(demo.todo('Before the tunnel')).toBeVisible();
   await demo.add('In the tunnel');

@@ -1,8 +1,9 @@
 // The code blocks of a document, as a reader would copy them: each is a module of its own, and a
-// block whose first line is `// name.ts` is a file that later ones import.
+// block whose first line is `// name.ts` is a file that later ones import. What wants more than a page,
+// as a framework or a service worker, is marked `shown by` the test that does the same.
 
 import { build, type Plugin } from 'esbuild';
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -10,6 +11,8 @@ const root = resolve(import.meta.dirname, '../..');
 const CODE = new Set(['ts', 'tsx', 'js', 'jsx']);
 /** What a reader types into a terminal or a file, and no page could run. */
 const OTHER = new Set(['sh', 'toml', 'text']);
+/** A block that a test elsewhere runs the like of. */
+const SHOWN = /^\w+ shown by (\S+)$/;
 
 /** The address that the documents give the server. */
 const SERVER = 'https://sync.example.com';
@@ -50,7 +53,7 @@ export function examplesOf(document: string): Example[] {
       const { language, line, code } = open;
       if (CODE.has(language)) {
         examples.push({ document, heading, line, file: /^\/\/ (\S+\.tsx?)$/.exec(code[0] ?? '')?.[1], language, code: code.join('\n') });
-      } else if (language !== '' && !OTHER.has(language)) {
+      } else if (language !== '' && !OTHER.has(language) && !existsSync(resolve(root, SHOWN.exec(language)?.[1] ?? '.none'))) {
         throw new Error(`${document}:${line - 1}: nothing runs a block of “${language}”`);
       }
       open = undefined;
