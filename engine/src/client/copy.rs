@@ -20,7 +20,9 @@ use super::root::Root;
 use super::shared::{Current, Shared, outrun};
 use super::{Environment, Error, ErrorCode};
 use crate::sort::sort_by;
-use crate::store::{Committed, Page, PageId, PageSource, Pages, StoreError, Tree, TreeError};
+use crate::store::{
+    Committed, FreedPages, Page, PageId, PageSource, Pages, StoreError, Tree, TreeError,
+};
 
 const MAGIC: &[u8] = b"tidemark copy 1\n";
 /// What every version of a copy begins with.
@@ -133,7 +135,7 @@ impl<E: Environment> Shared<E> {
 fn as_copied(root: &Root) -> Root {
     let mut root = root.clone();
     root.staged = None;
-    root.freed = Default::default();
+    root.freed = FreedPages::default();
     root.attempts.clear();
     root
 }
