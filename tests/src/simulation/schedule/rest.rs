@@ -188,8 +188,9 @@ impl Schedule {
     /// Whether a record may wait for a person.
     fn has_reason(&self, doc: &Doc) -> bool {
         let manner = &self.world.manner;
-        // A copy may have deleted what the truth never knew.
-        let is_of_a_copy = doc.is_pending && self.oracle.borrow().all_may_return;
+        // A copy may have deleted what the truth never knew, or had lost, under its first id.
+        let is_of_a_copy =
+            (doc.is_pending || doc.local_id.is_some()) && self.oracle.borrow().all_may_return;
         match doc.problem.as_ref().map(|(code, _)| code.as_str()) {
             Some("deleted") if manner.forgets || is_of_a_copy => true,
             Some("truth_pushed" | "pull_truth") => manner.wild.sets_aside(),
