@@ -31,18 +31,18 @@ impl Database<'_> {
         let mut is_damaged = self.deep.mend(&mut root.confirmed)?;
         is_damaged |= self.deep.apply(&mut root.confirmed, &gone.into())?;
         self.deep.mend(&mut root.confirmed_index)?;
+        is_damaged |= self.plain.mend(&mut root.overlay)?;
+        is_damaged |= self.plain.mend(&mut root.decisions)?;
         for tree in [
-            &mut root.overlay,
             &mut root.overlay_index,
             &mut root.aliases,
             &mut root.conflicts,
-            &mut root.decisions,
         ] {
             self.plain.mend(tree)?;
         }
         // Counts are read from the disk, too, and may have been too small.
         let lost = before.saturating_sub(edits_of(root));
-        if is_damaged || lost > 0 {
+        if is_damaged {
             root.damage = Some(root.damage.unwrap_or(0) + lost);
         }
         if root.confirmed.is_empty() {

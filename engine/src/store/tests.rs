@@ -493,3 +493,18 @@ async fn who_lacks_what_was_fetched_for_it_is_not_asked_for_ever() {
         .await;
     assert_eq!((outcome, looks), (Err(StoreError::Unreadable(id)), 2));
 }
+
+#[test]
+fn no_tree_is_taken_for_higher_than_any_disk_makes_one() {
+    let mut world = World::new(&SHAPES[0]);
+    let put = |number: u32| Edit::put(number.to_be_bytes(), [7; 10]);
+    world.change(&[(0..100).map(put).collect()]);
+    let mut bytes = Vec::new();
+    world.tree.encode(&mut bytes);
+    assert_eq!(bytes[0], 2, "its root is a page");
+    for (height, is_one) in [(1, true), (32, true), (33, false), (127, false), (0, false)] {
+        bytes[17] = height;
+        let tree = Tree::decode(&SHAPES[0], &mut &bytes[..]);
+        assert_eq!(tree.is_some(), is_one, "{height}");
+    }
+}

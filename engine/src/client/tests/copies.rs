@@ -1,12 +1,13 @@
 //! Copies of a database: taken up elsewhere they are the same records on another device, or nothing at all.
 
 use alloc::{borrow::ToOwned, rc::Rc, string::String, vec::Vec};
+use core::ops::Range;
 
 use super::damage::{Damaged, options};
 use super::reconcile::{dice, held};
 use super::world::{Tab, World, create};
 use crate::client::{Client, ErrorCode, Imported, Options, TransportError};
-use crate::store::MemoryPages;
+use crate::store::{MemoryPages, PageId, seal};
 
 async fn copy(client: &Client<Tab>) -> Vec<u8> {
     client.export().await.unwrap().concat()
@@ -137,6 +138,75 @@ async fn rule_d74_a_copy_is_taken_up_whole_or_not_at_all() {
     other.does(create("note", r#"[{"n":1}]"#)).await;
     let error = other.import(&copy).await.unwrap_err();
     assert_eq!((error.code, other.info().pending), (ErrorCode::Invalid, 1));
+}
+
+/// Where a copy's root record lies, and where each of its pages: all in order.
+fn parts_of(copy: &[u8]) -> (Range<usize>, Vec<(PageId, Range<usize>)>) {
+    fn number(copy: &[u8], at: &mut usize) -> usize {
+        let (mut number, mut shift) = (0, 0);
+        loop {
+            let byte = copy[*at];
+            *at += 1;
+            number |= usize::from(byte & 127) << shift;
+            shift += 7;
+            if byte < 128 {
+                return number;
+            }
+        }
+    }
+    let mut at = b"tidemark copy 1\n".len();
+    let length = number(copy, &mut at);
+    let root = at..at + length;
+    at = root.end;
+    let mut pages = Vec::new();
+    for _ in 0..number(copy, &mut at) {
+        let id = PageId(copy[at..at + 16].try_into().unwrap());
+        at += 16;
+        let length = number(copy, &mut at);
+        pages.push((id, at..at + length));
+        at += length;
+    }
+    (root, pages)
+}
+
+/// Where the record of a root says how high its first tree is: after its version, the tree's form, and its page.
+const HEIGHT: usize = 1 + 1 + 16;
+
+#[pollster::test]
+async fn rule_d74_pages_that_lead_round_in_circles_are_no_copy() {
+    let world = Damaged::in_step(2, 1_000).await;
+    let whole = copy(&world.client).await;
+    let (root, pages) = parts_of(&whole);
+    let first: [u8; 16] = whole[root.start + 2..root.start + HEIGHT]
+        .try_into()
+        .unwrap();
+    assert_eq!(
+        whole[root.start + HEIGHT],
+        2,
+        "a branch and leaves below it"
+    );
+    // Every child of the branch is the branch itself; and the tree is as high as it may be, or higher.
+    for height in [32, 33, 127] {
+        let mut circle = whole.clone();
+        circle[root.start + HEIGHT] = height;
+        seal(&PageId([0; 16]), &mut circle[root.clone()]);
+        for (id, page) in &pages {
+            let page = &mut circle[page.clone()];
+            for (child, _) in &pages {
+                let places: Vec<usize> = page
+                    .windows(16)
+                    .enumerate()
+                    .filter_map(|(place, bytes)| (bytes == child.0).then_some(place))
+                    .collect();
+                for place in places {
+                    page[place..place + 16].copy_from_slice(&first);
+                }
+            }
+            seal(id, page);
+        }
+        let error = fresh(&world, options()).await.import(&circle).await;
+        assert_eq!(error.unwrap_err().code, ErrorCode::Invalid, "{height}");
+    }
 }
 
 #[pollster::test]

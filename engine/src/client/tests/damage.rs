@@ -418,3 +418,49 @@ async fn rule_d64_a_damaged_index_is_made_anew_without_a_sync() {
     }
     assert_eq!(world.tab.bodies(), []);
 }
+
+/// Where a tree's count lies within its bytes in a root record.
+fn count_of(tree: &[u8]) -> core::ops::Range<usize> {
+    let height = match tree[0] {
+        1 => {
+            let length = usize::from(tree[1] & 127) | usize::from(tree[2]) << 7;
+            assert!(tree[1] > 127 && tree[2] < 128, "a length of two bytes");
+            3 + length
+        }
+        _ => 1 + 16,
+    };
+    height + 1..height + 9
+}
+
+#[pollster::test]
+async fn rule_d60_a_count_that_is_too_small_ends_nothing() {
+    let mut world = Damaged::in_step(3, 20).await;
+    for number in 0..150 {
+        let values = format!("[{}]", value(100 + number, 600));
+        world.client.does(create("note", &values)).await;
+    }
+    let overlay = world.client.shared().current().root.overlay.clone();
+    let mut tree = Vec::new();
+    overlay.encode(&mut tree);
+    let pages = &world.tab.0.pages;
+    pages.damage_roots(1, |root| {
+        let mut root = root.to_vec();
+        let at = root.windows(tree.len()).position(|bytes| bytes == tree);
+        let count = count_of(&tree);
+        root[at.unwrap()..][count].fill(0);
+        seal(&PageId([0; 16]), &mut root);
+        Some(root)
+    });
+    pages.damage(&world.pages_of(&overlay)[0], |_| None);
+    world.reopen().await;
+    assert!(
+        world.client.info().pending < 150,
+        "{}",
+        world.client.info().pending
+    );
+    let read = world.client.pending().await.unwrap();
+    assert!((1..150).contains(&read.len()), "{} are left", read.len());
+    assert!(world.client.is_damaged());
+    world.mends(3).await;
+    assert_eq!(world.model.borrow().truth().len(), 20 + read.len());
+}

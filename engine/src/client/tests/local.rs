@@ -1,11 +1,11 @@
 //! Reading and writing without any server.
 
-use alloc::{borrow::ToOwned, boxed::Box, format, string::String, vec::Vec};
+use alloc::{borrow::ToOwned, boxed::Box, format, string::String, vec, vec::Vec};
 use std::string::ToString;
 
 use super::world::{Tab, World, create, delete, json, put, together, undo, update};
 use crate::client::{Client, DeclaredIndex, ErrorCode, Event, Options, State};
-use crate::store::{Committed, Fault};
+use crate::store::{Commit, Committed, Fault, Pages};
 
 async fn titles(client: &Client<Tab>, query: &str) -> Vec<String> {
     let docs = client.find("todo", query).await.unwrap();
@@ -382,4 +382,38 @@ async fn rule_d5_a_small_write_is_the_root_record_alone_and_every_look_sees_it()
         }
         assert_eq!(client.pending().await.unwrap().len(), 300);
     }
+}
+
+#[pollster::test]
+async fn a_change_that_others_overtake_without_end_is_given_up() {
+    let tab = Tab::new();
+    let client = tab.open().await;
+    client.does(create("todo", r#"[{"n":1}]"#)).await;
+    let pages = tab.0.pages.clone();
+    let mut turns = 0;
+    let outcome = client
+        .shared()
+        .change(|database| {
+            turns += 1;
+            database.root.edit += 1;
+            // Another tab is first, each time.
+            let now = pollster::block_on(pages.root()).unwrap().unwrap();
+            let commit = Commit {
+                expected: Some(now.revision),
+                revision: now.revision.next(),
+                root: now.bytes,
+                pages: vec![],
+                freed: vec![],
+            };
+            assert_eq!(
+                pollster::block_on(pages.commit(&commit)),
+                Ok(Committed::Done)
+            );
+            Ok(())
+        })
+        .await;
+    assert_eq!(outcome.unwrap_err().code, ErrorCode::Busy);
+    assert!((100..10_000).contains(&turns), "after {turns} turns");
+    client.does(create("todo", r#"[{"n":2}]"#)).await;
+    assert_eq!(client.count("todo", "").await.unwrap(), 2);
 }
