@@ -20,9 +20,7 @@ use super::root::Root;
 use super::shared::{Current, Shared, outrun};
 use super::{Environment, Error, ErrorCode};
 use crate::sort::sort_by;
-use crate::store::{
-    Committed, FreedPages, Page, PageId, PageSource, Pages, StoreError, Tree, TreeError,
-};
+use crate::store::{Committed, Page, PageId, PageSource, Pages, StoreError, Tree, TreeError};
 
 const MAGIC: &[u8] = b"tidemark copy 1\n";
 /// What every version of a copy begins with.
@@ -69,7 +67,7 @@ impl<E: Environment> Shared<E> {
         };
         let mut parts = Vec::new();
         let mut part = Vec::from(MAGIC);
-        put_bytes(&mut part, &as_copied(&moment.root).encode());
+        put_bytes(&mut part, &moment.root.encode());
         put_number(&mut part, ids.len() as u64);
         for ids in ids.chunks(PAGES_READ) {
             let pages = self.pages().read(ids).await.map_err(StoreError::from)?;
@@ -111,8 +109,6 @@ impl<E: Environment> Shared<E> {
             }
         }
         drop(turn);
-        // The next sync that ends in step reads all of it, as after each opening.
-        self.to_verify.set(Some(false));
         let declared = self.options.borrow().indexes.clone();
         self.apply(&mut |database| database.declare(&declared))
             .await?;
@@ -131,15 +127,6 @@ impl<E: Environment> Shared<E> {
     }
 }
 
-/// What goes into a copy: not what a pull under way has brought, nor who is at work here.
-fn as_copied(root: &Root) -> Root {
-    let mut root = root.clone();
-    root.staged = None;
-    root.freed = FreedPages::default();
-    root.attempts.clear();
-    root
-}
-
 /// Whether nobody has ever written to it, nor synced.
 fn is_bare(root: &Root) -> bool {
     root.trees().iter().all(|tree| tree.is_empty())
@@ -148,10 +135,13 @@ fn is_bare(root: &Root) -> bool {
         && root.staged.is_none()
 }
 
-/// The copy as the next root of a bare database, which stays the device that it is.
+/// The copy as the next root of a bare database, which stays the device that it is: nothing of a pull under
+/// way, nor of the sessions that the other one has opened.
 fn taken_up(current: &Current, mut root: Root, pages: Vec<(PageId, Page)>) -> Written {
     root.device = current.root.device;
     root.freed = current.root.freed.clone();
+    root.attempts.clear();
+    root.staged = None;
     Written {
         root,
         pages,
@@ -222,5 +212,5 @@ fn read_parts(bytes: &[u8]) -> Result<Option<(Root, Vec<(PageId, Page)>)>, Unrea
         };
         pages.push((id, page));
     }
-    Ok(reader.is_empty().then_some((as_copied(&root), pages)))
+    Ok(reader.is_empty().then_some((root, pages)))
 }

@@ -508,3 +508,34 @@ fn no_tree_is_taken_for_higher_than_any_disk_makes_one() {
         assert_eq!(tree.is_some(), is_one, "{height}");
     }
 }
+
+#[test]
+fn ranges_that_meet_at_a_key_are_counted_each_by_itself() {
+    let mut world = World::new(&SHAPES[0]);
+    let put = |number: u32| Edit::put(number.to_be_bytes(), [7; 10]);
+    world.change(&[(0..100).map(put).collect()]);
+    let key = || 40_u32.to_be_bytes().to_vec();
+    let mut ranges = Vec::new();
+    for to in [Bound::Included(key()), Bound::Excluded(key())] {
+        for from in [Bound::Included(key()), Bound::Excluded(key())] {
+            let below = Bound::Unbounded;
+            ranges.push(KeyRange {
+                from: below.clone(),
+                to: to.clone(),
+            });
+            ranges.push(KeyRange { from, to: below });
+        }
+    }
+    let count = |ranges: &[KeyRange]| {
+        let look = world
+            .store
+            .read(|pages| world.tree.summaries(pages, ranges));
+        pollster::block_on(look).unwrap()
+    };
+    let together = count(&ranges);
+    let counts: Vec<u64> = together.iter().map(|summary| summary.count).collect();
+    assert_eq!(counts, [41, 60, 41, 59, 40, 60, 40, 59]);
+    for (range, summary) in ranges.into_iter().zip(together) {
+        assert_eq!(count(&[range]), [summary]);
+    }
+}

@@ -1,7 +1,9 @@
 //! Copies of a database: taken up elsewhere they are the same records on another device, or nothing at all.
 
-use alloc::{borrow::ToOwned, rc::Rc, string::String, vec::Vec};
+use alloc::{borrow::ToOwned, format, rc::Rc, string::String, vec::Vec};
 use core::ops::Range;
+
+use serde_json::Value;
 
 use super::damage::{Damaged, options};
 use super::reconcile::{dice, held};
@@ -87,6 +89,43 @@ fn rule_d73_a_copy_is_the_same_records_on_another_device() {
 }
 
 #[pollster::test]
+async fn rule_d73_a_pull_under_way_and_its_sessions_stay_behind() {
+    let world = Damaged::in_step(4, 60).await;
+    let other = fresh(&world, options()).await;
+    for number in 0..200 {
+        other
+            .does(create("note", &format!(r#"[{{"n":{number}}}]"#)))
+            .await;
+    }
+    assert!(other.syncs().await.unwrap().in_sync);
+    // A page of its pull comes, and the next does not.
+    let server = Rc::clone(&world.model);
+    let mut pulls = 0;
+    world.tab.plays(move |path, body| {
+        pulls += u32::from(path == "/v1/sync/pull");
+        if pulls > 1 {
+            return Err(TransportError::Timeout);
+        }
+        Ok(server.borrow_mut().call(path, body))
+    });
+    world.client.syncs().await.unwrap_err();
+    let root = world.client.shared().current();
+    assert!(root.root.staged.is_some() && !root.root.attempts.is_empty());
+
+    let copy = copy(&world.client).await;
+    let taken = World::on(MemoryPages::new(), 7);
+    let server = Rc::clone(&world.model);
+    taken.plays(move |path, body| Ok(server.borrow_mut().call(path, body)));
+    let client = Client::open(taken.clone(), options()).await.unwrap();
+    assert_eq!(client.import(&copy).await.unwrap().confirmed, 60);
+    assert!(client.syncs().await.unwrap().in_sync);
+    assert_eq!(client.count("note", "").await.unwrap(), 260);
+    let (_, open) = &taken.bodies()[0];
+    assert_eq!(open["attempts"].as_array().unwrap().len(), 1, "{open}");
+    assert_eq!(open["pull"]["cursor"], Value::Null, "{open}");
+}
+
+#[pollster::test]
 async fn rule_d73_what_is_damaged_is_mended_before_it_is_copied() {
     let world = Damaged::in_step(5, 100).await;
     world.client.does(create("note", r#"[{"n":1000}]"#)).await;
@@ -116,6 +155,7 @@ async fn rule_d74_a_copy_is_taken_up_whole_or_not_at_all() {
         wrong.push(flipped);
     }
     wrong.push([&copy[..], b"?"].concat());
+    wrong.push(with_one_more(&copy));
     wrong.push(b"tidemark copy 2\nwhatever".to_vec());
     let before = other.info();
     for bytes in wrong {
@@ -167,6 +207,24 @@ fn parts_of(copy: &[u8]) -> (Range<usize>, Vec<(PageId, Range<usize>)>) {
         at += length;
     }
     (root, pages)
+}
+
+/// The copy with a page that belongs to no tree: the first again, under another name.
+fn with_one_more(copy: &[u8]) -> Vec<u8> {
+    let (root, pages) = parts_of(copy);
+    let (first, page) = &pages[0];
+    let start = page.start - first.0.len() - 2;
+    assert_eq!(copy[start..][..16], first.0, "its length takes two bytes");
+    let mut more = copy[..=root.end].to_vec();
+    more[root.end] += 1;
+    more.extend_from_slice(&copy[root.end + 1..]);
+    let name = PageId([9; 16]);
+    let mut again = copy[page.clone()].to_vec();
+    seal(&name, &mut again);
+    more.extend_from_slice(&name.0);
+    more.extend_from_slice(&copy[start + 16..page.start]);
+    more.extend_from_slice(&again);
+    more
 }
 
 /// Where the record of a root says how high its first tree is: after its version, the tree's form, and its page.
