@@ -83,10 +83,11 @@ async fn full(pages: MemoryPages) -> (RootRecord, Vec<(PageId, Rc<[u8]>)>) {
     let root = pages.root().await.expect("a root").expect("a root");
     // Not those that wait for readers of older roots: no copy has them.
     let copy = tab.export().await.expect("a copy").concat();
-    let is_in_use = |id: &PageId| copy.windows(id.0.len()).any(|bytes| bytes == id.0);
-    let ids: Vec<_> = pages.page_ids().into_iter().filter(is_in_use).collect();
+    let is_in_use = |page: &Rc<[u8]>| copy.windows(page.len()).any(|bytes| *bytes == **page);
+    let ids = pages.page_ids();
     let bytes = pages.read(&ids).await.expect("pages");
-    let found = ids.into_iter().zip(bytes.into_iter().flatten()).collect();
+    let found = ids.into_iter().zip(bytes.into_iter().flatten());
+    let found = found.filter(|(_, page)| is_in_use(page)).collect();
     (root, found)
 }
 
